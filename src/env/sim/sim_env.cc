@@ -1,0 +1,34 @@
+#include "env/sim/sim_env.h"
+
+namespace vlog::env {
+
+SimEnv::SimEnv(SimWorld& world, SimDiskImage& image, std::string name)
+    : world_(world),
+      name_(std::move(name)),
+      life_(world.BeginLife()),
+      scheduler_(world, life_),
+      disk_(world, scheduler_, image) {}
+
+SimEnv::~SimEnv() {
+  if (alive_) Crash();
+}
+
+void SimEnv::Crash() {
+  alive_ = false;
+  // First nothing can run any more, then what is suspended goes.
+  world_.EndLife(life_);
+  scheduler_.Drop();
+}
+
+WallTime SimEnv::WallNow() {
+  constexpr int64_t kStart = 1'700'000'000'000;
+  auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(world_.now().since_start());
+  return WallTime{kStart + elapsed.count()};
+}
+
+uint64_t SimEnv::RandomId() {
+  uint64_t id = world_.Random();
+  return id == 0 ? 1 : id;
+}
+
+}  // namespace vlog::env

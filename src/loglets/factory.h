@@ -1,0 +1,51 @@
+// Kinds of loglets, by name. The virtual log knows a kind only through this.
+#ifndef VLOG_LOGLETS_FACTORY_H_
+#define VLOG_LOGLETS_FACTORY_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "loglets/loglet.h"
+
+namespace vlog::loglets {
+
+// The client's half of one kind. Parameters are opaque bytes to everyone but their own kind.
+// Thread rule: as Loglet.
+class LogletKind {
+ public:
+  virtual ~LogletKind() = default;
+  virtual std::string name() const = 0;
+
+  // Parameters for a new loglet of this kind. Pure.
+  virtual StatusOr<std::string> ProposeParams() = 0;
+  // Proves that the loglet would work now and warms it up. A loglet that was never prepared works
+  // all the same. Errors say why it would not.
+  virtual Task<Status> Prepare(LogletId id, std::string params) = 0;
+  // Opens a loglet, whether or not anybody used it before. `known_tail`: its end as the chain says,
+  // so that nobody has to be asked for it.
+  virtual Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string params,
+                                                       std::optional<Offset> known_tail) = 0;
+  // No segment of `log` below `floor` is or ever will be in its chain again: what this kind stores
+  // for them is deleted, for good. Idempotent.
+  virtual Task<Status> DropBelow(std::string log, SegmentIndex floor) = 0;
+};
+
+class LogletFactory {
+ public:
+  // REQUIRES: no kind of this name is registered.
+  void Register(std::unique_ptr<LogletKind> kind);
+  // kInvalidArgument, with the names of those that exist, if there is no such kind.
+  StatusOr<LogletKind*> Find(const std::string& name) const;
+  std::vector<std::string> names() const;
+
+ private:
+  std::map<std::string, std::unique_ptr<LogletKind>> kinds_;
+};
+
+}  // namespace vlog::loglets
+
+#endif  // VLOG_LOGLETS_FACTORY_H_

@@ -1,0 +1,129 @@
+#include "loglets/local/local_core.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/coding.h"
+
+namespace vlog::loglets {
+
+void LocalState::Apply(const storage::Entry& entry) {
+  switch (entry.type) {
+    case kBatchEntry: {
+      StatusOr<BatchHeader> header = DecodeBatchHeader(entry.meta);
+      VLOG_CHECK(header.ok() && entry.first >= tail_, "batches follow each other");
+      // A jump follows lost entries; the range in between reads as lost.
+      tail_ = entry.first + entry.count;
+      if (!sealed_) writers_.Take(*header, Offset(entry.first));
+      break;
+    }
+    case kSealEntry:
+      // A seal that names a position makes up for a loglet that damage has swallowed.
+      tail_ = std::max(tail_, entry.first);
+      if (!sealed_) proposal_ = std::string(entry.payload.view());
+      sealed_ = true;
+      writers_.Clear();
+      break;
+    case kTrimEntry:
+      trim_ = std::max(trim_, std::min(entry.first, tail_));
+      break;
+    default:
+      VLOG_CHECK(false, "a local loglet writes only what it knows");
+  }
+}
+
+void LocalState::Damaged(uint64_t lost) {
+  if (sealed_) return;
+  tail_ += lost;
+  sealed_ = true;
+  writers_.Clear();
+}
+
+std::string LocalState::Encode() const {
+  std::string out;
+  PutFixed(&out, trim_);
+  PutFixed(&out, tail_);
+  PutFixed(&out, static_cast<uint8_t>(sealed_));
+  PutString(&out, proposal_);
+  std::string writers;
+  writers_.EncodeTo(&writers);
+  PutString(&out, writers);
+  return out;
+}
+
+Status LocalState::Decode(std::string_view data) {
+  Decoder in(data);
+  trim_ = in.Fixed<uint64_t>();
+  tail_ = in.Fixed<uint64_t>();
+  sealed_ = in.Fixed<uint8_t>() != 0;
+  proposal_ = std::string(in.String());
+  StatusOr<WritersTable> writers = WritersTable::Decode(in.String());
+  VLOG_RETURN_IF_ERROR(writers);
+  if (!in.done()) return absl::DataLossError("malformed state of a local loglet");
+  writers_ = *std::move(writers);
+  return absl::OkStatus();
+}
+
+storage::Entry TombstoneState::DropEntry(storage::StreamId stream, const std::string& log,
+                                         SegmentIndex floor) {
+  storage::Entry entry;
+  entry.stream = stream;
+  entry.type = kDropEntry;
+  entry.first = floor.value();
+  entry.meta = log;
+  return entry;
+}
+
+void TombstoneState::Apply(const storage::Entry& entry) {
+  SegmentIndex& floor = floors_[entry.meta];
+  floor = std::max(floor, SegmentIndex(entry.first));
+}
+
+std::string TombstoneState::Encode() const {
+  std::string out;
+  for (const auto& [log, floor] : floors_) {
+    PutString(&out, log);
+    PutFixed(&out, floor.value());
+  }
+  return out;
+}
+
+Status TombstoneState::Decode(std::string_view data) {
+  Decoder in(data);
+  while (in.ok() && in.remaining() > 0) {
+    std::string log(in.String());
+    floors_[log] = SegmentIndex(in.Fixed<uint64_t>());
+  }
+  return in.ok() ? absl::OkStatus() : absl::DataLossError("malformed tombstones");
+}
+
+SegmentIndex TombstoneState::FloorOf(const std::string& log) const {
+  auto it = floors_.find(log);
+  return it == floors_.end() ? SegmentIndex() : it->second;
+}
+
+std::unique_ptr<storage::StreamState> NewLocalStreamState(const std::string& kind) {
+  if (kind == kLocalStreamKind) return std::make_unique<LocalState>();
+  if (kind == kTombstoneStreamKind) return std::make_unique<TombstoneState>();
+  return nullptr;
+}
+
+std::string StreamKey(const LogletId& id) {
+  std::string key = "l";
+  PutFixed(&key, id.segment.value());
+  PutFixed(&key, id.proposal.value());
+  key += id.log;
+  return key;
+}
+
+LogletId ParseStreamKey(const std::string& key) {
+  if (key.empty() || key[0] != 'l') return LogletId();
+  Decoder in(std::string_view(key).substr(1));
+  LogletId id;
+  id.segment = SegmentIndex(in.Fixed<uint64_t>());
+  id.proposal = ProposalId(in.Fixed<uint64_t>());
+  id.log = std::string(in.Raw(in.remaining()));
+  return in.ok() ? id : LogletId();
+}
+
+}  // namespace vlog::loglets

@@ -1,0 +1,183 @@
+#include "virtuallog/appender.h"
+
+namespace vlog::virtuallog {
+namespace {
+
+constexpr Duration kRetry = std::chrono::milliseconds(5);
+constexpr size_t kResolveReadBytes = 256 * 1024;
+
+}  // namespace
+
+Appender::Appender(LogContext& context, Reconfigurer& reconfigurer, AppenderOptions options)
+    : context_(context),
+      reconfigurer_(reconfigurer),
+      core_(WriterId(context.env().RandomId()), options),
+      settled_(context.env().scheduler()),
+      tasks_(context.env().scheduler()) {}
+
+void Appender::Append(std::string_view payload, RecordDone done) {
+  Status taken = closing_ ? absl::CancelledError("the handle is closed")
+                          : core_.Submit(payload, done);
+  if (!taken.ok()) {
+    context_.env().scheduler().Post(
+        [done = std::move(done), taken]() mutable { done(std::move(taken)); });
+    return;
+  }
+  PumpSoon();
+}
+
+Task<StatusOr<Lsn>> Appender::Append(std::string payload) {
+  auto start = [this, payload = std::move(payload)](async::Completer<StatusOr<Lsn>> completer) {
+    Append(std::string_view(payload), RecordDone(std::move(completer)));
+  };
+  return async::Completer<StatusOr<Lsn>>::Await(context_.env().scheduler(), std::move(start));
+}
+
+void Appender::PumpSoon() {
+  // Later, so that all records of one turn of the loop share a batch.
+  if (pump_posted_) return;
+  pump_posted_ = true;
+  context_.env().scheduler().Post([this] {
+    pump_posted_ = false;
+    Pump();
+  });
+}
+
+void Appender::Pump() {
+  if (!moving_ && (loglet_ == nullptr || core_.must_move()) && !core_.idle()) {
+    moving_ = true;
+    tasks_.Spawn(Move());
+  }
+  if (!moving_ && loglet_ != nullptr) {
+    std::shared_ptr<loglets::Loglet> loglet = loglet_;
+    while (std::optional<Batch> batch = core_.NextSend(loglet->TailHint())) {
+      SeqNo first = batch->header.first;
+      loglet->Append(*std::move(batch), [this, first](StatusOr<Offset> result) {
+        core_.OnResult(first, std::move(result));
+        Deliver();
+        PumpSoon();
+      });
+    }
+  }
+}
+
+void Appender::Deliver() {
+  for (auto& [done, result] : core_.TakeCompletions()) done(std::move(result));
+  if (core_.idle()) settled_.NotifyAll();
+}
+
+Task<void> Appender::Move() {
+  for (;;) {
+    Status moved = co_await MoveOnce();
+    if (moved.ok()) break;
+    bool final = absl::IsInternal(moved) || absl::IsFailedPrecondition(moved) ||
+                 absl::IsCancelled(moved) || absl::IsDataLoss(moved) ||
+                 absl::IsInvalidArgument(moved) || context_.env().scheduler().stopping();
+    if (final) {
+      // Later appends come here again and get the same answer, or a better one.
+      core_.FailAll(moved);
+      loglet_ = nullptr;
+      break;
+    }
+    Status slept = co_await context_.env().scheduler().Sleep(kRetry);
+    if (!slept.ok()) continue;  // the next attempt ends with kCancelled
+  }
+  moving_ = false;
+  Deliver();
+  PumpSoon();
+}
+
+Task<Status> Appender::MoveOnce() {
+  if (context_.env().scheduler().stopping()) co_return absl::CancelledError("stopping");
+  if (core_.must_move()) {
+    Status helped = co_await reconfigurer_.Help(segment_.index);
+    VLOG_CO_RETURN_IF_ERROR(helped);
+    Status resolved = co_await ResolveAll();
+    VLOG_CO_RETURN_IF_ERROR(resolved);
+  }
+  co_return co_await EnterLastSegment();
+}
+
+Task<Status> Appender::EnterLastSegment() {
+  std::shared_ptr<const Chain> chain = context_.chain();
+  if (chain->ended()) {
+    co_return absl::FailedPreconditionError("the log has ended: " + chain->last().made.reason);
+  }
+  Segment last = chain->last();
+  StatusOr<std::shared_ptr<loglets::Loglet>> loglet = co_await context_.Open(last);
+  VLOG_CO_RETURN_IF_ERROR(loglet);
+  segment_ = last;
+  loglet_ = *loglet;
+  core_.Enter(last.base);
+  co_return absl::OkStatus();
+}
+
+Task<Status> Appender::ResolveAll() {
+  // The chain decides where the segment ends; from then on each batch's fate is fixed (DESIGN 5.2).
+  for (const Unresolved& unresolved : core_.unresolved()) {
+    Status resolved = co_await Resolve(unresolved);
+    VLOG_CO_RETURN_IF_ERROR(resolved);
+  }
+  co_return absl::OkStatus();
+}
+
+Task<Status> Appender::Resolve(Unresolved unresolved) {
+  std::shared_ptr<const Chain> chain = context_.chain();
+  if (chain->Find(segment_.index) == nullptr) {
+    // Dropped from the chain: if the chain still starts at or below its base, it ended empty.
+    if (chain->first_lsn() <= segment_.base) {
+      core_.ResolveAbsent(unresolved.first);
+    } else {
+      core_.ResolveUnknown(unresolved.first, absl::UnknownError("the range that tells is trimmed"));
+    }
+    co_return absl::OkStatus();
+  }
+  std::optional<Lsn> chain_end = chain->EndOf(segment_.index);
+  VLOG_CHECK(chain_end.has_value(), "a segment that was helped has a successor");
+  Offset end(*chain_end - segment_.base);
+  Offset at = unresolved.from;
+  std::shared_ptr<loglets::Loglet> loglet = loglet_;
+  bool lost = false;
+  while (at < end) {
+    StatusOr<loglets::ReadResult> read = co_await loglet->Read(at, end, kResolveReadBytes);
+    if (absl::IsOutOfRange(read.status())) {
+      lost = true;
+      break;
+    }
+    VLOG_CO_RETURN_IF_ERROR(read);
+    if (read->batches.empty()) {
+      lost = true;
+      at = read->lost_end;
+    }
+    for (const loglets::StoredBatch& stored : read->batches) {
+      if (stored.first >= end) break;
+      at = stored.first + stored.batch.header.count;
+      const BatchHeader& header = stored.batch.header;
+      if (header.writer != core_.writer() || header.first != unresolved.first) continue;
+      core_.ResolveFound(unresolved.first, stored.first);
+      co_return absl::OkStatus();
+    }
+  }
+  if (lost) {
+    core_.ResolveUnknown(unresolved.first,
+                         absl::UnknownError("the range that tells is trimmed or lost"));
+  } else {
+    core_.ResolveAbsent(unresolved.first);
+  }
+  co_return absl::OkStatus();
+}
+
+Task<void> Appender::Flush() {
+  while (!core_.idle()) {
+    Status waited = co_await settled_.Wait();
+    if (!waited.ok()) break;  // stopping: every open append ends with an answer of its own
+  }
+}
+
+Task<void> Appender::Close() {
+  co_await Flush();
+  closing_ = true;
+  co_await tasks_.Join();
+}
+
+}  // namespace vlog::virtuallog

@@ -1,0 +1,204 @@
+#include "virtuallog/chain.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/coding.h"
+#include "base/crc32c.h"
+
+namespace vlog::virtuallog {
+namespace {
+
+constexpr uint32_t kFormatVersion = 1;
+constexpr size_t kRecent = 64;
+
+void PutProposal(std::string* out, const Proposal& proposal) {
+  PutFixed(out, proposal.id.value());
+  PutString(out, proposal.kind);
+  PutString(out, proposal.params);
+  PutString(out, proposal.reason);
+  PutString(out, proposal.who);
+}
+
+Proposal GetProposal(Decoder& in) {
+  Proposal proposal;
+  proposal.id = ProposalId(in.Fixed<uint64_t>());
+  proposal.kind = std::string(in.String());
+  proposal.params = std::string(in.String());
+  proposal.reason = std::string(in.String());
+  proposal.who = std::string(in.String());
+  return proposal;
+}
+
+}  // namespace
+
+Chain Chain::Begin(Proposal first, WallTime now) {
+  Chain chain;
+  Segment segment;
+  segment.made = std::move(first);
+  segment.made_at = now;
+  chain.Remember(segment.made.id);
+  chain.segments_.push_back(std::move(segment));
+  return chain;
+}
+
+std::string Chain::Encode() const {
+  std::string out;
+  PutFixed(&out, kFormatVersion);
+  PutFixed(&out, static_cast<uint32_t>(segments_.size()));
+  for (const Segment& segment : segments_) {
+    PutFixed(&out, segment.index.value());
+    PutFixed(&out, segment.base.value());
+    PutProposal(&out, segment.made);
+    PutFixed(&out, segment.made_at.unix_millis);
+  }
+  PutFixed(&out, static_cast<uint8_t>(intent_.has_value()));
+  if (intent_) {
+    PutFixed(&out, intent_->replaces.value());
+    PutProposal(&out, intent_->successor);
+    PutFixed(&out, intent_->deadline.unix_millis);
+  }
+  PutFixed(&out, static_cast<uint32_t>(recent_.size()));
+  for (ProposalId id : recent_) PutFixed(&out, id.value());
+  PutFixed(&out, Crc32c(out));
+  return out;
+}
+
+StatusOr<Chain> Chain::Decode(std::string_view data) {
+  Decoder in(data);
+  uint32_t format = in.Fixed<uint32_t>();
+  if (in.ok() && format != kFormatVersion) {
+    return absl::InvalidArgumentError(absl::StrCat("the chain has format version ", format,
+                                                   ", this program knows ", kFormatVersion));
+  }
+  Chain chain;
+  uint32_t segments = in.Fixed<uint32_t>();
+  for (uint32_t i = 0; i < segments && in.ok(); ++i) {
+    Segment segment;
+    segment.index = SegmentIndex(in.Fixed<uint64_t>());
+    segment.base = Lsn(in.Fixed<uint64_t>());
+    segment.made = GetProposal(in);
+    segment.made_at.unix_millis = in.Fixed<int64_t>();
+    chain.segments_.push_back(std::move(segment));
+  }
+  if (in.Fixed<uint8_t>() != 0) {
+    Intent intent;
+    intent.replaces = SegmentIndex(in.Fixed<uint64_t>());
+    intent.successor = GetProposal(in);
+    intent.deadline.unix_millis = in.Fixed<int64_t>();
+    chain.intent_ = std::move(intent);
+  }
+  uint32_t recent = in.Fixed<uint32_t>();
+  for (uint32_t i = 0; i < recent && in.ok(); ++i) {
+    chain.recent_.emplace_back(in.Fixed<uint64_t>());
+  }
+  uint32_t crc = in.Fixed<uint32_t>();
+  if (!in.done() || chain.segments_.empty() ||
+      Crc32c(data.substr(0, data.size() - sizeof crc)) != crc) {
+    return absl::DataLossError("the chain is damaged");
+  }
+  chain.CheckInvariants();
+  return chain;
+}
+
+const Segment* Chain::Find(Lsn lsn) const {
+  auto above = std::upper_bound(segments_.begin(), segments_.end(), lsn,
+                                [](Lsn l, const Segment& s) { return l < s.base; });
+  return above == segments_.begin() ? nullptr : &*std::prev(above);
+}
+
+const Segment* Chain::Find(SegmentIndex index) const {
+  for (const Segment& segment : segments_) {
+    if (segment.index == index) return &segment;
+  }
+  return nullptr;
+}
+
+std::optional<Lsn> Chain::EndOf(SegmentIndex index) const {
+  for (const Segment& segment : segments_) {
+    if (segment.index > index) return segment.base;
+  }
+  return std::nullopt;
+}
+
+bool Chain::Holds(ProposalId proposal) const {
+  auto made = [&](const Segment& segment) { return segment.made.id == proposal; };
+  return std::any_of(segments_.begin(), segments_.end(), made) ||
+         std::find(recent_.begin(), recent_.end(), proposal) != recent_.end();
+}
+
+StatusOr<Chain> Chain::Extend(SegmentIndex replaces, Lsn end, Proposal successor,
+                              WallTime now) const {
+  if (last().index != replaces || ended()) {
+    return absl::AbortedError("superseded: the chain has a newer last segment");
+  }
+  VLOG_CHECK(end >= last().base, "a segment ends at or above its base");
+  Chain next = *this;
+  Segment segment;
+  segment.index = SegmentIndex(replaces.value() + 1);
+  segment.base = end;
+  segment.made = std::move(successor);
+  segment.made_at = now;
+  if (end == last().base) next.segments_.pop_back();
+  next.intent_.reset();
+  next.Remember(segment.made.id);
+  next.segments_.push_back(std::move(segment));
+  next.CheckInvariants();
+  return next;
+}
+
+StatusOr<Chain> Chain::WithIntent(Intent intent) const {
+  if (last().index != intent.replaces || ended()) {
+    return absl::AbortedError("superseded: the chain has a newer last segment");
+  }
+  Chain next = *this;
+  next.intent_ = std::move(intent);
+  return next;
+}
+
+StatusOr<Chain> Chain::WithoutIntent(ProposalId proposal) const {
+  if (!intent_ || intent_->successor.id != proposal) {
+    return absl::AbortedError("the intent is not there any more");
+  }
+  Chain next = *this;
+  next.intent_.reset();
+  return next;
+}
+
+Chain Chain::Truncate(Lsn to, ProposalId proposal) const {
+  Chain next = *this;
+  auto& segments = next.segments_;
+  while (segments.size() > 1 && segments[1].base <= to) segments.erase(segments.begin());
+  next.Remember(proposal);
+  next.CheckInvariants();
+  return next;
+}
+
+void Chain::Remember(ProposalId proposal) {
+  recent_.push_back(proposal);
+  if (recent_.size() > kRecent) recent_.erase(recent_.begin());
+}
+
+void Chain::CheckInvariants() const {
+  VLOG_CHECK(!segments_.empty(), "a chain has at least one segment");
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+    VLOG_CHECK(segments_[i].index < segments_[i + 1].index, "segment indexes grow");
+    VLOG_CHECK(segments_[i].base < segments_[i + 1].base, "no closed segment is empty");
+    VLOG_CHECK(!segments_[i].is_marker(), "nothing follows a marker");
+  }
+}
+
+std::string EncodeProposal(const Proposal& proposal) {
+  std::string out;
+  PutProposal(&out, proposal);
+  return out;
+}
+
+std::optional<Proposal> DecodeProposal(std::string_view data) {
+  Decoder in(data);
+  Proposal proposal = GetProposal(in);
+  if (!in.done()) return std::nullopt;
+  return proposal;
+}
+
+}  // namespace vlog::virtuallog

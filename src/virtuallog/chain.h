@@ -1,0 +1,101 @@
+// The chain: which loglet holds which range of a log. Pure; what the metastore's register holds.
+//
+//   LSN      0 ........ 100 ........ 150 ........>
+//   segment  | #0 local |  #1 local  | #2 local (open)
+//
+// Invariants: indexes and bases grow along the chain, bases so that there is no gap and no overlap
+// (a segment ends where the next begins); only the last segment is open; a marker is last. An index
+// is never used twice.
+#ifndef VLOG_VIRTUALLOG_CHAIN_H_
+#define VLOG_VIRTUALLOG_CHAIN_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/status.h"
+#include "base/time.h"
+
+namespace vlog::virtuallog {
+
+// A segment of this kind is no loglet: the log ends there for good.
+inline constexpr char kMarkerKind[] = "marker";
+
+// Who proposed a loglet, as what, and why.
+struct Proposal {
+  ProposalId id;
+  std::string kind;
+  std::string params;  // opaque but to the kind
+  std::string reason;
+  std::string who;
+};
+
+struct Segment {
+  SegmentIndex index;
+  Lsn base;  // of its offset 0
+  Proposal made;
+  WallTime made_at;
+
+  bool is_marker() const { return made.kind == kMarkerKind; }
+};
+
+// A planned swap that anybody may finish. It counts only while `replaces` is the last segment.
+struct Intent {
+  SegmentIndex replaces;
+  Proposal successor;
+  WallTime deadline;  // policy: after it, the intent may be cleared
+};
+
+class Chain {
+ public:
+  // A log that begins with one segment, of index 0, at LSN 0.
+  static Chain Begin(Proposal first, WallTime now);
+
+  std::string Encode() const;
+  // kDataLoss; kInvalidArgument for another format version.
+  static StatusOr<Chain> Decode(std::string_view data);
+
+  const std::vector<Segment>& segments() const { return segments_; }
+  const Segment& last() const { return segments_.back(); }
+  Lsn first_lsn() const { return segments_.front().base; }
+  bool ended() const { return last().is_marker(); }
+  const std::optional<Intent>& intent() const { return intent_; }
+
+  // The segment that covers `lsn`; null below first_lsn(). Above every end it is the last one.
+  const Segment* Find(Lsn lsn) const;
+  const Segment* Find(SegmentIndex index) const;
+  // Where the segment with this index ends: the base of the next higher index. None while it may
+  // still grow. REQUIRES: the chain does not start above it.
+  std::optional<Lsn> EndOf(SegmentIndex index) const;
+  // True if this proposal made a segment or another change that the chain still remembers.
+  bool Holds(ProposalId proposal) const;
+
+  // Transitions. Each fails with kAborted if the chain has moved on, and leaves this chain as it is.
+
+  // The last segment, `replaces`, is sealed at `end`; `successor` follows it. An empty segment is
+  // replaced: its base is used again, its index is not. Clears the intent.
+  StatusOr<Chain> Extend(SegmentIndex replaces, Lsn end, Proposal successor, WallTime now) const;
+  StatusOr<Chain> WithIntent(Intent intent) const;
+  StatusOr<Chain> WithoutIntent(ProposalId proposal) const;
+  // Drops the segments that lie wholly below `to`; never the last.
+  Chain Truncate(Lsn to, ProposalId proposal) const;
+
+  // CHECKs what is said above.
+  void CheckInvariants() const;
+
+ private:
+  void Remember(ProposalId proposal);
+
+  std::vector<Segment> segments_;
+  std::optional<Intent> intent_;
+  std::vector<ProposalId> recent_;  // of the last 64 changes, oldest first
+};
+
+// A proposal as the bytes that travel with a seal; "" stands for none.
+std::string EncodeProposal(const Proposal& proposal);
+std::optional<Proposal> DecodeProposal(std::string_view data);
+
+}  // namespace vlog::virtuallog
+
+#endif  // VLOG_VIRTUALLOG_CHAIN_H_

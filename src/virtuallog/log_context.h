@@ -1,0 +1,71 @@
+// What all handles of one log in one process share: the newest chain that this process knows and the
+// loglets that it has open.
+#ifndef VLOG_VIRTUALLOG_LOG_CONTEXT_H_
+#define VLOG_VIRTUALLOG_LOG_CONTEXT_H_
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "async/event.h"
+#include "async/task_group.h"
+#include "env/env.h"
+#include "loglets/factory.h"
+#include "metastore/metastore.h"
+#include "virtuallog/chain.h"
+
+namespace vlog::virtuallog {
+
+// Thread rule: the Env's executor. Env, metastore and factory outlive it.
+class LogContext {
+ public:
+  LogContext(env::Env& env, metastore::Metastore& metastore, loglets::LogletFactory& factory,
+             std::string log, bool read_only);
+
+  env::Env& env() { return env_; }
+  loglets::LogletFactory& factory() { return factory_; }
+  const std::string& log() const { return log_; }
+  bool read_only() const { return read_only_; }
+
+  // The newest chain that was learnt. Whoever awaits something takes it again afterwards.
+  std::shared_ptr<const Chain> chain() const { return chain_; }
+  Version version() const { return version_; }
+
+  // Reads the register. kNotFound, kUnavailable, kDataLoss.
+  Task<Status> Refresh();
+  // Writes `next` if the chain is still at `expected`; OK only if it is now in force. A write whose
+  // reply was lost is proposed again until it is decided. kAborted: another won; refresh.
+  Task<Status> CompareAndSet(Version expected, Chain next);
+  // Waits until a chain newer than `known` was learnt, here or by others. kDeadlineExceeded.
+  Task<Status> AwaitChange(Version known, Instant deadline);
+
+  LogletId IdOf(const Segment& segment) const { return {log_, segment.index, segment.made.id}; }
+  // The loglet of a segment, opened once. REQUIRES: no marker.
+  Task<StatusOr<std::shared_ptr<loglets::Loglet>>> Open(Segment segment);
+  // Forgets loglets below `floor` and lets their kinds delete them.
+  Task<Status> DropBelow(SegmentIndex floor);
+
+  // Stops the watch on the register.
+  Task<void> Close();
+
+ private:
+  void Learn(Version version, std::shared_ptr<const Chain> chain);
+  Task<void> Watch();
+
+  env::Env& env_;
+  metastore::Metastore& metastore_;
+  loglets::LogletFactory& factory_;
+  std::string log_;
+  bool read_only_;
+  Version version_;
+  std::shared_ptr<const Chain> chain_;
+  std::map<LogletId, std::shared_ptr<loglets::Loglet>> open_;
+  bool closing_ = false;
+  bool watching_ = false;
+  async::Event changed_;
+  async::TaskGroup tasks_;
+};
+
+}  // namespace vlog::virtuallog
+
+#endif  // VLOG_VIRTUALLOG_LOG_CONTEXT_H_

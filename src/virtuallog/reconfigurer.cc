@@ -1,0 +1,185 @@
+#include "virtuallog/reconfigurer.h"
+
+#include <algorithm>
+
+namespace vlog::virtuallog {
+namespace {
+
+// An intent that nobody finished by then may be cleared; a planned swap takes milliseconds.
+constexpr int64_t kIntentMillis = 10'000;
+constexpr int64_t kGraceMillis = 20;
+
+}  // namespace
+
+bool Reconfigurer::Counts(const Intent& intent, const Segment& last) {
+  return intent.replaces == last.index && context_.env().WallNow() < intent.deadline;
+}
+
+StatusOr<Proposal> Reconfigurer::Propose(const ReconfigureRequest& request, const Segment& last) {
+  Proposal proposal;
+  proposal.id = ProposalId(context_.env().RandomId());
+  proposal.kind = request.kind.empty() ? last.made.kind : request.kind;
+  proposal.reason = request.reason;
+  proposal.who = context_.env().ProcessName();
+  if (proposal.kind == kMarkerKind) return proposal;
+  StatusOr<loglets::LogletKind*> kind = context_.factory().Find(proposal.kind);
+  VLOG_RETURN_IF_ERROR(kind);
+  StatusOr<std::string> params = (*kind)->ProposeParams();
+  VLOG_RETURN_IF_ERROR(params);
+  proposal.params = *std::move(params);
+  return proposal;
+}
+
+Task<Status> Reconfigurer::Reconfigure(ReconfigureRequest request) {
+  Status fresh = co_await context_.Refresh();
+  VLOG_CO_RETURN_IF_ERROR(fresh);
+  StatusOr<Proposal> proposed = Propose(request, context_.chain()->last());
+  VLOG_CO_RETURN_IF_ERROR(proposed);
+  Proposal proposal = *std::move(proposed);
+  for (;;) {
+    std::shared_ptr<const Chain> chain = context_.chain();
+    if (chain->Holds(proposal.id)) co_return absl::OkStatus();
+    if (chain->ended()) {
+      co_return absl::FailedPreconditionError("the log has ended: " + chain->last().made.reason);
+    }
+    Segment last = chain->last();
+    const std::optional<Intent>& intent = chain->intent();
+    if (intent && Counts(*intent, last) && intent->successor.id != proposal.id) {
+      // Somebody else's swap is under way: finish it, then do ours.
+      Proposal theirs = intent->successor;
+      Status prepared = co_await Prepare(theirs, SegmentIndex(last.index.value() + 1));
+      Status helped = prepared.ok() ? absl::OkStatus() : prepared;
+      if (prepared.ok()) helped = co_await SealAndExtend(last, theirs);
+      if (!prepared.ok()) helped = co_await ClearIntent(theirs.id);
+      if (!helped.ok() && !absl::IsAborted(helped)) co_return helped;
+      fresh = co_await context_.Refresh();
+      VLOG_CO_RETURN_IF_ERROR(fresh);
+      continue;
+    }
+    Status declared = co_await DeclareIntent(proposal);
+    if (absl::IsAborted(declared)) {
+      fresh = co_await context_.Refresh();
+      VLOG_CO_RETURN_IF_ERROR(fresh);
+      continue;
+    }
+    VLOG_CO_RETURN_IF_ERROR(declared);
+    Status prepared = co_await Prepare(proposal, SegmentIndex(last.index.value() + 1));
+    if (!prepared.ok()) {
+      Status cleared = co_await ClearIntent(proposal.id);
+      co_return Annotate(prepared, cleared.ok() ? "nothing was sealed" : Message(cleared));
+    }
+    co_return co_await SealAndExtend(last, proposal);
+  }
+}
+
+Task<Status> Reconfigurer::DeclareIntent(Proposal proposal) {
+  std::shared_ptr<const Chain> chain = context_.chain();
+  Version version = context_.version();
+  Intent intent;
+  intent.replaces = chain->last().index;
+  intent.successor = std::move(proposal);
+  intent.deadline = WallTime{context_.env().WallNow().unix_millis + kIntentMillis};
+  StatusOr<Chain> next = chain->WithIntent(std::move(intent));
+  VLOG_CO_RETURN_IF_ERROR(next);
+  co_return co_await context_.CompareAndSet(version, *std::move(next));
+}
+
+Task<Status> Reconfigurer::Prepare(Proposal proposal, SegmentIndex index) {
+  if (proposal.kind == kMarkerKind) co_return absl::OkStatus();
+  StatusOr<loglets::LogletKind*> kind = context_.factory().Find(proposal.kind);
+  VLOG_CO_RETURN_IF_ERROR(kind);
+  LogletId id{context_.log(), index, proposal.id};
+  co_return co_await (*kind)->Prepare(std::move(id), proposal.params);
+}
+
+Task<Status> Reconfigurer::SealAndExtend(Segment last, Proposal successor) {
+  StatusOr<std::shared_ptr<loglets::Loglet>> loglet = co_await context_.Open(last);
+  VLOG_CO_RETURN_IF_ERROR(loglet);
+  std::shared_ptr<loglets::Loglet> keep = *loglet;
+  StatusOr<loglets::Sealed> sealed = co_await keep->Seal(EncodeProposal(successor));
+  if (absl::IsFailedPrecondition(sealed.status())) {
+    co_return absl::AbortedError("superseded: the segment is gone");
+  }
+  VLOG_CO_RETURN_IF_ERROR(sealed);
+  co_return co_await ExtendTo(last, last.base + sealed->tail.value(), std::move(successor));
+}
+
+Task<Status> Reconfigurer::ExtendTo(Segment last, Lsn end, Proposal successor) {
+  for (;;) {
+    std::shared_ptr<const Chain> chain = context_.chain();
+    Version version = context_.version();
+    if (chain->Holds(successor.id)) co_return absl::OkStatus();
+    StatusOr<Chain> next = chain->Extend(last.index, end, successor, context_.env().WallNow());
+    if (!next.ok()) co_return next.status();
+    // On a conflict the sealed segment is often still the last: its end stays valid, try again.
+    Status written = co_await context_.CompareAndSet(version, *std::move(next));
+    if (!absl::IsAborted(written)) co_return written;
+    Status fresh = co_await context_.Refresh();
+    VLOG_CO_RETURN_IF_ERROR(fresh);
+  }
+}
+
+Task<Status> Reconfigurer::ClearIntent(ProposalId proposal) {
+  for (;;) {
+    std::shared_ptr<const Chain> chain = context_.chain();
+    Version version = context_.version();
+    StatusOr<Chain> next = chain->WithoutIntent(proposal);
+    if (!next.ok()) co_return absl::OkStatus();  // gone already
+    Status written = co_await context_.CompareAndSet(version, *std::move(next));
+    if (!absl::IsAborted(written)) co_return written;
+    Status fresh = co_await context_.Refresh();
+    VLOG_CO_RETURN_IF_ERROR(fresh);
+  }
+}
+
+Task<StatusOr<Proposal>> Reconfigurer::ChooseSuccessor(Segment last, std::string kept_proposal) {
+  SegmentIndex index(last.index.value() + 1);
+  std::shared_ptr<const Chain> chain = context_.chain();
+  std::string refused;
+  if (chain->intent() && Counts(*chain->intent(), last)) {
+    Proposal intended = chain->intent()->successor;
+    Status prepared = co_await Prepare(intended, index);
+    if (prepared.ok()) co_return intended;
+    refused = "intent of " + intended.who + " refused: " + Message(prepared);
+  }
+  std::optional<Proposal> kept = DecodeProposal(kept_proposal);
+  if (kept) {
+    Status prepared = co_await Prepare(*kept, index);
+    if (prepared.ok()) co_return *kept;
+    if (refused.empty()) refused = "proposal of " + kept->who + " refused: " + Message(prepared);
+  }
+  ReconfigureRequest clone;
+  clone.reason = refused.empty() ? "sealed without a successor" : refused;
+  co_return Propose(clone, last);
+}
+
+Task<Status> Reconfigurer::Help(SegmentIndex sealed_segment) {
+  Status fresh = co_await context_.Refresh();
+  VLOG_CO_RETURN_IF_ERROR(fresh);
+  if (context_.chain()->last().index > sealed_segment) co_return absl::OkStatus();
+  int64_t grace = 1 + static_cast<int64_t>(context_.env().RandomBelow(kGraceMillis));
+  Instant until = context_.env().scheduler().Now() + std::chrono::milliseconds(grace);
+  Status changed;
+  do {
+    changed = co_await context_.AwaitChange(context_.version(), until);
+    if (context_.chain()->last().index > sealed_segment) co_return absl::OkStatus();
+  } while (changed.ok());
+  if (!absl::IsDeadlineExceeded(changed)) co_return changed;
+  if (context_.read_only()) co_return absl::UnavailableError("waiting for the writing process");
+  fresh = co_await context_.Refresh();
+  VLOG_CO_RETURN_IF_ERROR(fresh);
+  Segment last = context_.chain()->last();
+  if (last.index > sealed_segment) co_return absl::OkStatus();
+  StatusOr<std::shared_ptr<loglets::Loglet>> loglet = co_await context_.Open(last);
+  VLOG_CO_RETURN_IF_ERROR(loglet);
+  std::shared_ptr<loglets::Loglet> keep = *loglet;
+  StatusOr<loglets::Sealed> sealed = co_await keep->Seal(std::string());
+  VLOG_CO_RETURN_IF_ERROR(sealed);
+  StatusOr<Proposal> successor = co_await ChooseSuccessor(last, sealed->proposal);
+  VLOG_CO_RETURN_IF_ERROR(successor);
+  Status extended = co_await ExtendTo(last, last.base + sealed->tail.value(), *successor);
+  // Superseded is as good: the chain has moved on.
+  co_return absl::IsAborted(extended) ? absl::OkStatus() : extended;
+}
+
+}  // namespace vlog::virtuallog

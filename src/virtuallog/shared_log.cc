@@ -1,0 +1,141 @@
+#include "virtuallog/shared_log.h"
+
+#include <algorithm>
+
+namespace vlog::virtuallog {
+
+SharedLog::SharedLog(env::Env& env, metastore::Metastore& metastore,
+                     loglets::LogletFactory& factory, std::string log, bool read_only)
+    : context_(env, metastore, factory, std::move(log), read_only), reconfigurer_(context_) {}
+
+Task<StatusOr<std::unique_ptr<SharedLog>>> SharedLog::Open(env::Env& env,
+                                                           metastore::Metastore& metastore,
+                                                           loglets::LogletFactory& factory,
+                                                           std::string log, OpenOptions options) {
+  std::unique_ptr<SharedLog> shared(
+      new SharedLog(env, metastore, factory, std::move(log), options.read_only));
+  Status read = co_await shared->context_.Refresh();
+  if (absl::IsNotFound(read) && !options.create_with_kind.empty()) {
+    read = co_await shared->Create(options.create_with_kind);
+    // Somebody else may have created it at the same moment.
+    if (absl::IsAborted(read)) read = co_await shared->context_.Refresh();
+  }
+  VLOG_CO_RETURN_IF_ERROR(read);
+  co_return std::move(shared);
+}
+
+Task<Status> SharedLog::Create(std::string kind_name) {
+  StatusOr<loglets::LogletKind*> kind = context_.factory().Find(kind_name);
+  VLOG_CO_RETURN_IF_ERROR(kind);
+  StatusOr<std::string> params = (*kind)->ProposeParams();
+  VLOG_CO_RETURN_IF_ERROR(params);
+  Proposal first;
+  first.id = ProposalId(context_.env().RandomId());
+  first.kind = std::move(kind_name);
+  first.params = *std::move(params);
+  first.reason = "created";
+  first.who = context_.env().ProcessName();
+  LogletId id{context_.log(), SegmentIndex(0), first.id};
+  Status prepared = co_await (*kind)->Prepare(std::move(id), first.params);
+  VLOG_CO_RETURN_IF_ERROR(prepared);
+  Chain chain = Chain::Begin(std::move(first), context_.env().WallNow());
+  co_return co_await context_.CompareAndSet(Version(0), std::move(chain));
+}
+
+std::unique_ptr<Appender> SharedLog::NewAppender(AppenderOptions options) {
+  return std::make_unique<Appender>(context_, reconfigurer_, options);
+}
+
+std::unique_ptr<Reader> SharedLog::NewReader(Lsn from) {
+  return std::make_unique<Reader>(context_, reconfigurer_, from);
+}
+
+Task<StatusOr<Lsn>> SharedLog::CheckTail() {
+  for (;;) {
+    Segment last = context_.chain()->last();
+    if (last.is_marker()) co_return last.base;
+    StatusOr<std::shared_ptr<loglets::Loglet>> opened = co_await context_.Open(last);
+    VLOG_CO_RETURN_IF_ERROR(opened);
+    std::shared_ptr<loglets::Loglet> loglet = *opened;
+    StatusOr<loglets::Tail> tail = co_await loglet->CheckTail();
+    VLOG_CO_RETURN_IF_ERROR(tail);
+    if (!tail->sealed) co_return last.base + tail->offset.value();
+    // Only the chain knows where a sealed segment ends.
+    Status helped = co_await reconfigurer_.Help(last.index);
+    VLOG_CO_RETURN_IF_ERROR(helped);
+  }
+}
+
+Task<StatusOr<Lsn>> SharedLog::Trim(Lsn to) {
+  // Whoever does not know the tail learns it first: unknown is not empty (FAULTS race 13).
+  StatusOr<Lsn> tail = co_await CheckTail();
+  VLOG_CO_RETURN_IF_ERROR(tail);
+  to = std::min(to, *tail);
+  Status fresh = co_await context_.Refresh();
+  VLOG_CO_RETURN_IF_ERROR(fresh);
+  std::shared_ptr<const Chain> chain = context_.chain();
+  if (to < chain->first_lsn()) co_return co_await TrimPoint();
+  Segment segment = *chain->Find(to);
+  if (!segment.is_marker()) {
+    StatusOr<std::shared_ptr<loglets::Loglet>> opened = co_await context_.Open(segment);
+    VLOG_CO_RETURN_IF_ERROR(opened);
+    std::shared_ptr<loglets::Loglet> loglet = *opened;
+    StatusOr<Offset> trimmed = co_await loglet->Trim(Offset(to - segment.base));
+    // Dropped by a trim further up: that one counts.
+    if (!absl::IsOutOfRange(trimmed.status())) VLOG_CO_RETURN_IF_ERROR(trimmed);
+  }
+  Status truncated = co_await Truncate(to);
+  VLOG_CO_RETURN_IF_ERROR(truncated);
+  co_return co_await TrimPoint();
+}
+
+Task<Status> SharedLog::Truncate(Lsn to) {
+  ProposalId proposal(context_.env().RandomId());
+  for (;;) {
+    std::shared_ptr<const Chain> chain = context_.chain();
+    Version version = context_.version();
+    Chain next = chain->Truncate(to, proposal);
+    if (next.segments().size() == chain->segments().size()) break;
+    Status written = co_await context_.CompareAndSet(version, std::move(next));
+    if (written.ok()) break;
+    if (!absl::IsAborted(written)) co_return written;
+    Status fresh = co_await context_.Refresh();
+    VLOG_CO_RETURN_IF_ERROR(fresh);
+  }
+  co_return co_await context_.DropBelow(context_.chain()->segments().front().index);
+}
+
+Task<StatusOr<Lsn>> SharedLog::TrimPoint() {
+  Status fresh = co_await context_.Refresh();
+  VLOG_CO_RETURN_IF_ERROR(fresh);
+  Segment first = context_.chain()->segments().front();
+  if (first.is_marker()) co_return first.base;
+  StatusOr<std::shared_ptr<loglets::Loglet>> opened = co_await context_.Open(first);
+  VLOG_CO_RETURN_IF_ERROR(opened);
+  std::shared_ptr<loglets::Loglet> loglet = *opened;
+  Lsn point = first.base + loglet->TrimHint().value();
+  // A loglet may hold a trim point above the end that the chain gave it.
+  std::optional<Lsn> end = context_.chain()->EndOf(first.index);
+  co_return end ? std::min(point, *end) : point;
+}
+
+Task<Status> SharedLog::Reconfigure(ReconfigureRequest request) {
+  return reconfigurer_.Reconfigure(std::move(request));
+}
+
+Task<Status> SharedLog::SealLog(std::string reason) {
+  ReconfigureRequest request;
+  request.kind = kMarkerKind;
+  request.reason = std::move(reason);
+  return reconfigurer_.Reconfigure(std::move(request));
+}
+
+Task<StatusOr<std::shared_ptr<const Chain>>> SharedLog::ReadChain() {
+  Status fresh = co_await context_.Refresh();
+  VLOG_CO_RETURN_IF_ERROR(fresh);
+  co_return context_.chain();
+}
+
+Task<void> SharedLog::Close() { return context_.Close(); }
+
+}  // namespace vlog::virtuallog

@@ -1,0 +1,2 @@
+const char* F() { return std::getenv("HOME"); }  // BAD
+const char* G() { return getenv("HOME"); }       // BAD

@@ -1,0 +1,3 @@
+#ifndef BASE_IDS_H  // BAD
+#define BASE_IDS_H
+#endif

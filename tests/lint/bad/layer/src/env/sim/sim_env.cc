@@ -1,0 +1,1 @@
+#include "env/real/real_env.h"  // BAD

@@ -1,0 +1,1 @@
+#include "loglets/loglet.h"  // BAD

@@ -1,0 +1,2 @@
+// BAD: the folder has no line in layers.txt.
+#include "base/ids.h"

@@ -1,0 +1,1 @@
+#include "unknown/x.h"  // BAD

@@ -1,0 +1,2 @@
+// TODO: later. BAD
+int f();  // FIXME(me) BAD

@@ -1,0 +1,2 @@
+// See /home/me/notes. BAD
+const char* kPath = "/work/data";  // BAD

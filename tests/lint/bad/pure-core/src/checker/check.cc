@@ -1,0 +1,1 @@
+int F() { return clock->Now(); }  // BAD

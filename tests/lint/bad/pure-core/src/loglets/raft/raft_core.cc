@@ -1,0 +1,3 @@
+#include <boost/asio/awaitable.hpp>  // BAD
+
+void F() { co_await G(); }  // BAD

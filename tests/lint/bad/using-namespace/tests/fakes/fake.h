@@ -1,0 +1,1 @@
+namespace vlog { using namespace absl; }  // BAD

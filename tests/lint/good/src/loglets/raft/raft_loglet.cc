@@ -1,0 +1,5 @@
+#include "env/env.h"
+#include "loglets/loglet.h"
+#include "loglets/raft/raft_core.h"
+#include "rpc/frame.h"
+#include "storage/journal.h"

@@ -1,0 +1,1 @@
+TEST_CASE("Chain: sealing an empty segment replaces it") {}

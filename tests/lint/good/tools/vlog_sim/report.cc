@@ -1,0 +1,1 @@
+#include "env/sim/sim_env.h"
