@@ -199,7 +199,7 @@ Task<StatusOr<bool>> JournalReader::ScanSegment(Scan* scan, JournalPosition at) 
     if (data->size() < kFrameHeaderBytes) co_return false;
     // The segment may have been closed meanwhile; what lies behind its last group is not to be read.
     bool closed = at.segment != contents_.active->segment();
-    if (closed) scan->segment_end = (*index)->ends().at(scan->stream);
+    scan->segment_end = closed ? (*index)->ends().at(scan->stream) : UINT64_MAX;
     bool more_behind = data->size() == asked && asked < limit - at.offset;
     uint64_t used = ScanChunk(scan, at, *data, more_behind);
     if (scan->complete) co_return true;

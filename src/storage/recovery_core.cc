@@ -91,6 +91,14 @@ class Planner {
     plan_.damage_before.push_back(plan_.frames.size());
   }
 
+  // A group knows how many records lie before it.
+  void CountLost(const Frame& frame) {
+    if (!frame.group || frame.group->ordinal <= plan_.ordinal) return;
+    VLOG_CHECK(!plan_.damage.empty(), "records are only missing where there is damage");
+    plan_.damage.back().lost_records += frame.group->ordinal - plan_.ordinal;
+    plan_.ordinal = frame.group->ordinal;
+  }
+
   size_t TakeDurable(const std::vector<Found>& all) {
     size_t i = 0;
     for (; i < all.size() && all[i].frame.at < plan_.synced; ++i) {
@@ -103,21 +111,16 @@ class Planner {
         plan_.end = found.frame.end();
         continue;
       }
-      if (found.frame.group && found.frame.group->ordinal > plan_.ordinal) {
-        uint64_t lost = found.frame.group->ordinal - plan_.ordinal;
-        if (!plan_.damage.empty()) plan_.damage.back().lost_records += lost;
-        plan_.ordinal = found.frame.group->ordinal;
-      }
+      CountLost(found.frame);
       Take(found.frame);
     }
     if (plan_.end < plan_.synced) {
       NoteDamage(plan_.synced);
       plan_.end = plan_.synced;
-      // Only the group behind D can tell how many records the damage took.
-      if (i < all.size() && all[i].frame.group && all[i].frame.group->ordinal > plan_.ordinal) {
-        plan_.damage.back().lost_records = all[i].frame.group->ordinal - plan_.ordinal;
-        plan_.ordinal = all[i].frame.group->ordinal;
-      }
+    }
+    // Only the group at D can tell how many records damage just below D took.
+    if (!plan_.damage.empty() && i < all.size() && Continues(all[i].frame)) {
+      CountLost(all[i].frame);
     }
     return i;
   }
