@@ -1,0 +1,270 @@
+#include "testing/embedded_sim.h"
+
+#include <memory>
+
+#include "embedded/directory.h"
+#include "env/sim/sim_env.h"
+#include "testing/history_recorder.h"
+#include "testing/log_workload.h"
+#include "testing/run_task.h"
+
+namespace vlog::testing {
+namespace {
+
+using embedded::Directory;
+using embedded::DirectoryOptions;
+
+constexpr Duration kOpenLimit = std::chrono::minutes(5);
+
+class EmbeddedSim {
+ public:
+  EmbeddedSim(const SimScenario& scenario, uint64_t seed, bool keep_history)
+      : scenario_(scenario),
+        world_(seed),
+        image_(world_),
+        history_(world_, checker::Options{scenario.bit_rot}) {
+    if (keep_history) history_.KeepLines();
+    logs_ = {"orders", "users"};
+  }
+
+  SimVerdict Run() {
+    for (int life = 0; life < scenario_.lives && verdict_.ok; ++life) {
+      if (Begin(life)) LiveOn();
+      if (verdict_.ok) End();
+      if (scenario_.bit_rot && verdict_.ok) Rot();
+    }
+    if (verdict_.ok && Begin(scenario_.lives)) Heal();
+    if (env_ != nullptr) Kill();
+    Judge();
+    return std::move(verdict_);
+  }
+
+ private:
+  // Opens the directory and its logs and starts the clients; false if the verdict is out.
+  bool Begin(int life) {
+    auto env = std::make_unique<env::SimEnv>(world_, image_, "process" + std::to_string(life));
+    env_ = env.get();
+    DirectoryOptions options;
+    options.journal.segment_bytes = 32 * 1024;
+    options.journal.max_group_bytes = 8 * 1024;
+    options.journal.checkpoint_bytes = 12 * 1024;
+    Outcome<StatusOr<std::unique_ptr<Directory>>> opened =
+        StartTask(*env_, Directory::OpenOn(std::move(env), options));
+    opening_ = opened;
+    world_.RunUntil([&] { return opened->has_value(); }, world_.now() + kOpenLimit);
+    if (!opened->has_value()) return Fail("opening the directory does not end");
+    if (!(*opened)->ok()) {
+      env_ = nullptr;  // it died with the directory that could not be opened
+      return Fail("cannot open the directory: " + (*opened)->status().ToString());
+    }
+    directory_ = **std::move(*opened);
+    opened->reset();
+    for (const std::string& name : logs_) {
+      auto log = RunTask(world_, *env_, directory_->OpenLog(name, true), kOpenLimit);
+      if (!log) return Fail("opening log " + name + " does not end");
+      if (!log->ok()) return Fail("cannot open log " + name + ": " + log->status().ToString());
+      std::string prefix = name + std::to_string(life);
+      workloads_.push_back(std::make_unique<LogWorkload>(*env_, world_, ***log, history_, prefix,
+                                                         WorkloadOptions(), counts_));
+    }
+    return true;
+  }
+
+  void LiveOn() {
+    for (auto& workload : workloads_) workload->Start();
+    uint64_t steps = scenario_.steps_a_life / 2 + world_.RandomBelow(scenario_.steps_a_life);
+    for (uint64_t step = 0; step < steps && verdict_.ok; ++step) {
+      if (step % 500 == 0) TurnKnobs();
+      if (!world_.Step()) {
+        Fail("nothing moves any more");
+        return;
+      }
+      if (!history_.ok()) return;
+    }
+    image_.SetCapacity(UINT64_MAX);
+  }
+
+  // Faults that come and go while the process runs.
+  void TurnKnobs() {
+    if (scenario_.slow_disk) {
+      bool slow = world_.Chance(0.3);
+      if (slow) ++verdict_.faults["slow disk"];
+      image_.SetLatency(std::chrono::microseconds(50),
+                        slow ? Duration(std::chrono::milliseconds(80))
+                             : Duration(std::chrono::microseconds(300)));
+    }
+    if (scenario_.full_disk) {
+      bool full = world_.Chance(0.4);
+      image_.SetCapacity(full ? image_.used() + world_.RandomBelow(20'000) : UINT64_MAX);
+    }
+    if (scenario_.failed_syncs && world_.Chance(0.05)) image_.FailNextSync();
+  }
+
+  void End() {
+    bool crash = scenario_.crashes && world_.Chance(0.8);
+    if (!crash) {
+      if (!StopClients()) return;
+      std::optional<Status> closed = RunTask(world_, *env_, directory_->Close(), kOpenLimit);
+      if (!closed) {
+        Fail("closing the directory does not end");
+        return;
+      }
+      if (!closed->ok() && !scenario_.failed_syncs) Fail("closing: " + closed->ToString());
+    } else if (scenario_.bit_rot) {
+      // Rot of what no durable mark covers yet looks like a torn write: let the idle mark come.
+      if (!StopClients()) return;
+      world_.RunUntil([] { return false; }, world_.now() + std::chrono::milliseconds(100));
+    }
+    Kill();
+  }
+
+  bool StopClients() {
+    for (auto& workload : workloads_) {
+      Outcome<bool> stopped = StartTask(*env_, Finish(workload->Stop()));
+      world_.RunUntil([&] { return stopped->has_value(); }, world_.now() + kOpenLimit);
+      if (!stopped->has_value()) return Fail("the clients do not come to an end");
+    }
+    return true;
+  }
+
+  static Task<bool> Finish(Task<void> task) {
+    co_await std::move(task);
+    co_return true;
+  }
+
+  void Kill() {
+    env_->Crash();
+    workloads_.clear();
+    opening_.reset();
+    directory_.reset();
+    env_ = nullptr;
+    image_.Crash();
+  }
+
+  // One bit of one file of the journal, anywhere.
+  void Rot() {
+    std::vector<std::string> segments;
+    for (const std::string& name : image_.names()) {
+      if (name.ends_with(".seg")) segments.push_back(name);
+    }
+    if (segments.empty()) return;
+    const std::string& name = segments[world_.RandomBelow(segments.size())];
+    size_t size = image_.contents(name).size();
+    if (size > 0) image_.FlipBit(name, world_.RandomBelow(size));
+  }
+
+  void Heal() {
+    image_.SetLatency(std::chrono::microseconds(50), std::chrono::microseconds(300));
+    for (auto& workload : workloads_) {
+      std::optional<Status> checked = RunTask(world_, *env_, workload->FinalCheck(), kOpenLimit);
+      if (!history_.ok()) return;
+      if (!checked) {
+        Fail("the final check does not end");
+      } else if (!checked->ok()) {
+        Fail("the final check fails: " + checked->ToString());
+      }
+      if (!verdict_.ok) return;
+    }
+    std::optional<Status> closed = RunTask(world_, *env_, directory_->Close(), kOpenLimit);
+    if (!closed || !closed->ok()) Fail("the last close fails");
+  }
+
+  void Judge() {
+    const checker::Report& report = history_.Finish();
+    if (!report.ok) {
+      verdict_.ok = false;
+      verdict_.why = report.violation + " in log " + report.log + ": " + report.explanation;
+    }
+    for (const auto& [fault, count] : image_.fault_counts()) verdict_.faults[fault] += count;
+    verdict_.history = history_.lines();
+    verdict_.trace_hash = world_.trace_hash();
+    verdict_.steps = world_.steps();
+    verdict_.acked = counts_.acked;
+    verdict_.swaps_under_load = counts_.swaps_under_load;
+  }
+
+  bool Fail(std::string why) {
+    verdict_.ok = false;
+    if (verdict_.why.empty()) verdict_.why = std::move(why);
+    return false;
+  }
+
+  SimScenario scenario_;
+  env::SimWorld world_;
+  env::SimDiskImage image_;
+  HistoryRecorder history_;
+  std::vector<std::string> logs_;
+  WorkloadCounts counts_;
+  SimVerdict verdict_;
+
+  // One life.
+  env::SimEnv* env_ = nullptr;
+  Outcome<StatusOr<std::unique_ptr<Directory>>> opening_;
+  std::unique_ptr<Directory> directory_;
+  std::vector<std::unique_ptr<LogWorkload>> workloads_;
+};
+
+std::vector<SimScenario> MakeScenarios() {
+  std::vector<SimScenario> all;
+  SimScenario crashes;
+  crashes.name = "crashes";
+  crashes.about = "the process is killed and started again; unsynced writes are lost or torn";
+  crashes.expected_faults = {"crash", "torn write", "lost unsynced write", "lost name change"};
+  all.push_back(crashes);
+
+  SimScenario full = crashes;
+  full.name = "full-disk";
+  full.about = "the disk is full now and then, and the process is killed";
+  full.full_disk = true;
+  full.expected_faults = {"crash", "disk full"};
+  all.push_back(full);
+
+  SimScenario slow = crashes;
+  slow.name = "slow-disk";
+  slow.about = "the disk is slow now and then, and the process is killed";
+  slow.slow_disk = true;
+  slow.expected_faults = {"crash", "slow disk"};
+  all.push_back(slow);
+
+  SimScenario syncs = crashes;
+  syncs.name = "failed-syncs";
+  syncs.about = "syncs fail and lose what they covered; the process is killed";
+  syncs.failed_syncs = true;
+  syncs.expected_faults = {"crash", "failed sync"};
+  all.push_back(syncs);
+
+  SimScenario rot = crashes;
+  rot.name = "bit-rot";
+  rot.about = "bits of the journal flip while the process is down";
+  rot.bit_rot = true;
+  rot.expected_faults = {"crash", "bit rot"};
+  all.push_back(rot);
+
+  SimScenario calm = crashes;
+  calm.name = "calm";
+  calm.about = "no faults: the process stops in good order and starts again";
+  calm.crashes = false;
+  calm.expected_faults = {};
+  all.push_back(calm);
+  return all;
+}
+
+}  // namespace
+
+const std::vector<SimScenario>& SimScenarios() {
+  static const std::vector<SimScenario> all = MakeScenarios();
+  return all;
+}
+
+const SimScenario* FindSimScenario(const std::string& name) {
+  for (const SimScenario& scenario : SimScenarios()) {
+    if (scenario.name == name) return &scenario;
+  }
+  return nullptr;
+}
+
+SimVerdict RunEmbeddedSim(const SimScenario& scenario, uint64_t seed, bool keep_history) {
+  return EmbeddedSim(scenario, seed, keep_history).Run();
+}
+
+}  // namespace vlog::testing

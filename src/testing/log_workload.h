@@ -1,0 +1,70 @@
+// Clients of one log in one simulated process: writers, readers, tail checks, trims, swaps, all at
+// random and all written down.
+#ifndef VLOG_TESTING_LOG_WORKLOAD_H_
+#define VLOG_TESTING_LOG_WORKLOAD_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/task_group.h"
+#include "testing/history_recorder.h"
+#include "virtuallog/shared_log.h"
+
+namespace vlog::testing {
+
+struct WorkloadOptions {
+  int writers = 3;
+  int readers = 2;
+  bool trims = true;
+  uint64_t max_outstanding = 40;  // appends of one writer
+  Duration pause = std::chrono::milliseconds(5);  // longest between two operations of a client
+  std::vector<std::string> kinds = {""};          // swaps go to one of these
+};
+
+struct WorkloadCounts {
+  uint64_t acked = 0;
+  uint64_t swaps_under_load = 0;  // that took effect while appends were open
+};
+
+// Thread rule: the process' executor. Log and recorder outlive it.
+class LogWorkload {
+ public:
+  // `life` makes the names of the handles unique for ever.
+  LogWorkload(env::Env& env, env::SimWorld& world, virtuallog::SharedLog& log,
+              HistoryRecorder& history, std::string life, WorkloadOptions options,
+              WorkloadCounts& counts);
+
+  void Start();
+  // Lets every client finish what it began.
+  Task<void> Stop();
+  // A tail check, a read of everything, an append and a swap, all of which must succeed.
+  Task<Status> FinalCheck();
+
+ private:
+  Task<void> Write(int number);
+  Task<void> Read(int number);
+  Task<void> CheckTails();
+  Task<void> Trims();
+  Task<void> Swaps();
+  Task<void> Pause();
+  Task<Status> ReadAll(Lsn tail);
+  void AppendOne(virtuallog::Appender& appender, const std::string& handle);
+
+  env::Env& env_;
+  env::SimWorld& world_;
+  virtuallog::SharedLog& log_;
+  HistoryRecorder& history_;
+  std::string life_;
+  WorkloadOptions options_;
+  WorkloadCounts& counts_;
+  bool stopping_ = false;
+  uint64_t open_appends_ = 0;
+  Lsn highest_;  // acknowledged here
+  async::Event progress_;
+  async::TaskGroup tasks_;
+};
+
+}  // namespace vlog::testing
+
+#endif  // VLOG_TESTING_LOG_WORKLOAD_H_

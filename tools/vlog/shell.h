@@ -1,0 +1,62 @@
+// What every command runs in: a loop of its own, the directory, standard output.
+#ifndef VLOG_TOOLS_VLOG_SHELL_H_
+#define VLOG_TOOLS_VLOG_SHELL_H_
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+
+#include "embedded/directory.h"
+#include "output.h"
+
+namespace vlog::cli {
+
+struct GlobalArguments {
+  std::string directory;
+  std::string log = "default";
+  uint64_t segment_bytes = 64 << 20;
+};
+
+class Shell {
+ public:
+  explicit Shell(GlobalArguments arguments);
+  ~Shell();
+
+  // Runs the command to its end, closes what it opened, and returns its exit code.
+  int Run(Task<int> command);
+
+  enum class Access {
+    kRead,    // beside a live writer; changes nothing
+    kWrite,   // a log that exists; a missing one is kNotFound and nothing is created
+    kAppend,  // makes what is missing
+  };
+  // The log that the arguments name. Its object lives as long as the shell.
+  Task<StatusOr<virtuallog::SharedLog*>> OpenLog(Access access);
+  Task<StatusOr<embedded::Directory*>> OpenDirectory(Access access);
+  // Closes the directory; Run() does it too. The handles are closed first.
+  Task<Status> Close();
+
+  const GlobalArguments& arguments() const { return arguments_; }
+  void UseDirectory(std::string path) { arguments_.directory = std::move(path); }
+  boost::asio::any_io_executor executor() { return context_.get_executor(); }
+  // REQUIRES: a directory is open.
+  async::Scheduler& scheduler() { return directory_->env().scheduler(); }
+  Output& out() { return out_; }
+
+ private:
+  Task<void> RunAndClose(Task<int> command);
+  Task<Status> CheckThatLogExists();
+
+  GlobalArguments arguments_;
+  Output out_;
+  boost::asio::io_context context_{1};
+  // Destroyed when the loop has run dry: what waited on it has unwound by then.
+  std::unique_ptr<embedded::Directory> checked_;
+  std::unique_ptr<embedded::Directory> directory_;
+  bool closed_ = false;
+  int exit_code_ = 0;
+};
+
+}  // namespace vlog::cli
+
+#endif  // VLOG_TOOLS_VLOG_SHELL_H_
