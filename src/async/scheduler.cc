@@ -21,9 +21,8 @@ struct StartSleep {
   Scheduler* scheduler;
   Instant deadline;
   void operator()(Completer<Status> completer) {
-    scheduler->StartTimer(deadline, [completer = std::move(completer)]() mutable {
-      completer(absl::OkStatus());
-    });
+    scheduler->StartTimer(
+        deadline, [completer = std::move(completer)]() mutable { completer(absl::OkStatus()); });
   }
 };
 
@@ -66,9 +65,8 @@ void Event::Expire(uint64_t key) {
 void Event::NotifyAll() {
   for (auto& [key, waiter] : std::exchange(waiters_, {})) {
     if (waiter.timer != 0) scheduler_.CancelTimer(waiter.timer);
-    scheduler_.Post([completer = std::move(waiter.completer)]() mutable {
-      completer(absl::OkStatus());
-    });
+    scheduler_.Post(
+        [completer = std::move(waiter.completer)]() mutable { completer(absl::OkStatus()); });
   }
 }
 

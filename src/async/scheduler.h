@@ -1,7 +1,7 @@
 // The scheduler of one node: where its coroutines run, its monotonic clock and timers, and the list
 // of every coroutine that is suspended. Because all waits are on that list, a node can be stopped
-// (each wait ends with kCancelled) and a simulated node can be crashed at any suspension point (each
-// wait is destroyed). Implemented by env/real and env/sim.
+// (each wait ends with kCancelled) and a simulated node can be crashed at any suspension point
+// (each wait is destroyed). Implemented by env/real and env/sim.
 //
 // Thread rule: everything here belongs to the executor, which must be serial (one thread or a
 // strand).
@@ -27,8 +27,8 @@ using TimerId = uint64_t;
 
 namespace internal {
 
-using Hook = boost::intrusive::list_base_hook<
-    boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using Hook =
+    boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 // One suspended coroutine.
 class Wait : public Hook {
@@ -82,9 +82,9 @@ class Scheduler {
   bool stopping_ = false;
 };
 
-// The other end of a suspended coroutine: gives it its result, once, and resumes it inside the call.
-// Movable. One that is destroyed unused resumes its coroutine with kCancelled, later. T is Status or
-// StatusOr<...>.
+// The other end of a suspended coroutine: gives it its result, once, and resumes it inside the
+// call. Movable. One that is destroyed unused resumes its coroutine with kCancelled, later. T is
+// Status or StatusOr<...>.
 template <typename T>
 class Completer {
  public:

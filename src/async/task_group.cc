@@ -15,9 +15,7 @@ void TaskGroup::Spawn(Task<void> task) {
 }
 
 void SpawnRoot(boost::asio::any_io_executor executor, Task<void> task) {
-  auto done = [](std::exception_ptr error) {
-    VLOG_CHECK(!error, "no exception leaves a task");
-  };
+  auto done = [](std::exception_ptr error) { VLOG_CHECK(!error, "no exception leaves a task"); };
   boost::asio::co_spawn(std::move(executor), std::move(task), std::move(done));
 }
 

@@ -13,11 +13,11 @@ namespace vlog::internal {
 
 }  // namespace vlog::internal
 
-#define VLOG_CHECK(condition, message)                                              \
-  do {                                                                              \
-    if (!(condition)) [[unlikely]] {                                                \
-      ::vlog::internal::CheckFailed(__FILE__, __LINE__, #condition, message);       \
-    }                                                                               \
+#define VLOG_CHECK(condition, message)                                        \
+  do {                                                                        \
+    if (!(condition)) [[unlikely]] {                                          \
+      ::vlog::internal::CheckFailed(__FILE__, __LINE__, #condition, message); \
+    }                                                                         \
   } while (false)
 
 #endif  // VLOG_BASE_CHECK_H_

@@ -40,12 +40,12 @@ inline Status Annotate(const Status& status, const std::string& context) {
 // Return the error of a status, or of a StatusOr, that already has a name. In coroutines a full
 // expression must not hold both a co_await and a temporary, so none of these takes an expression
 // that awaits.
-#define VLOG_RETURN_IF_ERROR(named)        \
-  do {                                     \
+#define VLOG_RETURN_IF_ERROR(named)                              \
+  do {                                                           \
     if (!(named).ok()) return ::vlog::internal::ToStatus(named); \
   } while (false)
-#define VLOG_CO_RETURN_IF_ERROR(named)     \
-  do {                                     \
+#define VLOG_CO_RETURN_IF_ERROR(named)                              \
+  do {                                                              \
     if (!(named).ok()) co_return ::vlog::internal::ToStatus(named); \
   } while (false)
 

@@ -13,7 +13,8 @@ Task<void> Deliver(Task<Status> task, std::shared_ptr<std::promise<Status>> prom
 }
 
 template <typename T>
-Task<void> DeliverValue(Task<StatusOr<T>> task, std::shared_ptr<std::promise<StatusOr<T>>> promise) {
+Task<void> DeliverValue(Task<StatusOr<T>> task,
+                        std::shared_ptr<std::promise<StatusOr<T>>> promise) {
   StatusOr<T> result = co_await std::move(task);
   promise->set_value(std::move(result));
 }

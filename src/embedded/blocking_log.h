@@ -1,5 +1,5 @@
-// A log for programs without Asio: blocking calls and futures, from any thread, on a thread that the
-// library runs itself.
+// A log for programs without Asio: blocking calls and futures, from any thread, on a thread that
+// the library runs itself.
 #ifndef VLOG_EMBEDDED_BLOCKING_LOG_H_
 #define VLOG_EMBEDDED_BLOCKING_LOG_H_
 
@@ -19,7 +19,7 @@ namespace vlog::embedded {
 
 struct BlockingOptions {
   std::string log = "default";
-  bool create = true;            // make the log if it does not exist
+  bool create = true;  // make the log if it does not exist
   uint64_t segment_bytes = 64 << 20;
 };
 
@@ -40,8 +40,8 @@ struct LogRead {
   Lsn next;  // where to go on
 };
 
-// Safe to call from any thread. All appends of one BlockingLog are in the order of the calls. Errors
-// are those of virtuallog::SharedLog and its handles.
+// Safe to call from any thread. All appends of one BlockingLog are in the order of the calls.
+// Errors are those of virtuallog::SharedLog and its handles.
 class BlockingLog {
  public:
   // Opens the folder for writing; one process at a time.

@@ -66,8 +66,8 @@ Task<Status> Directory::OpenForReading() {
   StatusOr<std::unique_ptr<storage::JournalView>> view = absl::UnavailableError("not opened");
   for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
     view = co_await storage::JournalView::Open(*env_, kJournal, loglets::NewLocalStreamState);
-    bool final = view.ok() || absl::IsNotFound(view.status()) ||
-                 absl::IsInvalidArgument(view.status());
+    bool final =
+        view.ok() || absl::IsNotFound(view.status()) || absl::IsInvalidArgument(view.status());
     if (final) break;
     Status slept = co_await env_->scheduler().Sleep(kOpenRetry);
     VLOG_CO_RETURN_IF_ERROR(slept);
@@ -78,8 +78,8 @@ Task<Status> Directory::OpenForReading() {
   }
   VLOG_CO_RETURN_IF_ERROR(view);
   view_ = *std::move(view);
-  metastore_ = std::make_unique<metastore::FileMetastore>(
-      *env_, kChains, metastore::FileMetastore::Access::kRead);
+  metastore_ = std::make_unique<metastore::FileMetastore>(*env_, kChains,
+                                                          metastore::FileMetastore::Access::kRead);
   factory_.Register(loglets::NewLocalReaderKind(*env_, *view_));
   co_return absl::OkStatus();
 }

@@ -29,12 +29,13 @@ struct DirectoryOptions {
   storage::JournalOptions journal;
 };
 
-// Thread rule: everything on `executor`, which must be serial: an io_context run by one thread, or a
-// strand. Await Close() before destroying it.
+// Thread rule: everything on `executor`, which must be serial: an io_context run by one thread, or
+// a strand. Await Close() before destroying it.
 class Directory {
  public:
-  // kAlreadyExists: another process writes; the message names it. kNotFound (kRead): there is no log
-  // directory. kDataLoss, kInvalidArgument: which file is damaged or of another version, what to do.
+  // kAlreadyExists: another process writes; the message names it. kNotFound (kRead): there is no
+  // log directory. kDataLoss, kInvalidArgument: which file is damaged or of another version, what
+  // to do.
   static Task<StatusOr<std::unique_ptr<Directory>>> Open(boost::asio::any_io_executor executor,
                                                          std::string path,
                                                          DirectoryOptions options = {});
@@ -43,8 +44,8 @@ class Directory {
                                                            DirectoryOptions options);
   ~Directory();
 
-  // The log of this name, opened once and owned by the directory. With `create`, a log that does not
-  // exist is made; without, kNotFound.
+  // The log of this name, opened once and owned by the directory. With `create`, a log that does
+  // not exist is made; without, kNotFound.
   Task<StatusOr<virtuallog::SharedLog*>> OpenLog(std::string name, bool create);
   Task<StatusOr<std::vector<std::string>>> Logs();
   // Reads everything that is stored and reports what is damaged. Only with kRead.
@@ -66,8 +67,8 @@ class Directory {
   std::unique_ptr<env::Env> env_;
   DirectoryOptions options_;
   std::unique_ptr<env::DiskLock> lock_;
-  std::unique_ptr<storage::Journal> journal_;      // kReadWrite
-  std::unique_ptr<storage::JournalView> view_;     // kRead
+  std::unique_ptr<storage::Journal> journal_;   // kReadWrite
+  std::unique_ptr<storage::JournalView> view_;  // kRead
   std::unique_ptr<metastore::FileMetastore> metastore_;
   loglets::LogletFactory factory_;
   std::map<std::string, std::unique_ptr<virtuallog::SharedLog>> logs_;

@@ -64,8 +64,8 @@ class Disk {
   virtual Task<Status> Rename(std::string from, std::string to) = 0;
   virtual Task<Status> Remove(std::string name) = 0;
   virtual Task<Status> SyncDirectory(std::string name) = 0;
-  // Takes the exclusive lock on `name`, creating it. kAlreadyExists, with the holder's process id in
-  // the message, while another holds it.
+  // Takes the exclusive lock on `name`, creating it. kAlreadyExists, with the holder's process id
+  // in the message, while another holds it.
   virtual Task<StatusOr<std::unique_ptr<DiskLock>>> Lock(std::string name) = 0;
   // What messages call the root.
   virtual std::string RootName() const = 0;

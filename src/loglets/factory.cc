@@ -15,8 +15,8 @@ StatusOr<LogletKind*> LogletFactory::Find(const std::string& name) const {
   if (it != kinds_.end()) return it->second.get();
   std::string known;
   for (const std::string& other : names()) known += (known.empty() ? "" : ", ") + other;
-  return absl::InvalidArgumentError("there is no loglet kind '" + name + "' here; there are: " +
-                                    known);
+  return absl::InvalidArgumentError("there is no loglet kind '" + name +
+                                    "' here; there are: " + known);
 }
 
 std::vector<std::string> LogletFactory::names() const {

@@ -53,13 +53,13 @@ class Loglet {
   virtual ~Loglet() = default;
 
   // OK(o): the batch is durable and final at [o, o + count). A duplicate of a batch that was taken
-  // gets the same offset. `done` runs later, never inside this call; those of one writer in the order
-  // of the calls.
+  // gets the same offset. `done` runs later, never inside this call; those of one writer in the
+  // order of the calls.
   //   kFailedPrecondition  sealed, and this batch is certainly not stored
   //   kInvalidArgument     out of order: `prev` is not the writer's last; certainly not stored
-  //   kResourceExhausted   full; certainly not stored, and nothing that this writer sent behind it is
-  //   kUnavailable         certainly not stored
-  //   kUnknown             may be stored; the sealed tail and a read will tell
+  //   kResourceExhausted   full; certainly not stored, and nothing that this writer sent behind it
+  //   is kUnavailable         certainly not stored kUnknown             may be stored; the sealed
+  //   tail and a read will tell
   virtual void Append(Batch batch, AppendDone done) = 0;
 
   // Linearizable: at least all that was acknowledged before the call, at most what was appended

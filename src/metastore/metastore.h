@@ -26,9 +26,9 @@ class Metastore {
   // Linearizable. kNotFound: this log was never written. kUnavailable. kDataLoss.
   virtual Task<StatusOr<Versioned>> Read(std::string log) = 0;
 
-  // Compare-and-set: replaces the value if its version is `expected` (0: never written). OK: the new
-  // version, expected + 1, durable. kAborted: another version won; this value never will. kUnknown:
-  // it may have been written; settle it by the proposal id in the value. kUnavailable,
+  // Compare-and-set: replaces the value if its version is `expected` (0: never written). OK: the
+  // new version, expected + 1, durable. kAborted: another version won; this value never will.
+  // kUnknown: it may have been written; settle it by the proposal id in the value. kUnavailable,
   // kResourceExhausted, kInvalidArgument (a bad log name): certainly not done.
   virtual Task<StatusOr<Version>> Write(std::string log, std::string value, Version expected) = 0;
 

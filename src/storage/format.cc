@@ -11,7 +11,8 @@ namespace {
 constexpr uint16_t kGroupKind = 0x4756;  // "VG"
 constexpr uint16_t kEntryKind = 0x4556;  // "VE"
 constexpr size_t kKindAt = 4;
-constexpr size_t kCopyBelow = 4096;  // payloads shorter than this are copied into the group's buffer
+constexpr size_t kCopyBelow =
+    4096;  // payloads shorter than this are copied into the group's buffer
 
 constexpr size_t Padded(size_t bytes) { return (bytes + 7) / 8 * 8; }
 

@@ -8,9 +8,10 @@
 //   frame:  header_crc u32 | kind u16 | meta_length u16 | payload_length u32 | payload_crc u32 |
 //           stream u64 | first u64 | count u32 | type u16 | zero u16 | meta | payload | pad to 8
 //
-// The header checksum covers header and meta and is seeded with {journal id, segment number, offset}:
-// what an earlier life of a recycled segment left, or what was written to a wrong place, is never
-// valid. The payload checksum comes from whoever formed the payload and is not computed again.
+// The header checksum covers header and meta and is seeded with {journal id, segment number,
+// offset}: what an earlier life of a recycled segment left, or what was written to a wrong place,
+// is never valid. The payload checksum comes from whoever formed the payload and is not computed
+// again.
 #ifndef VLOG_STORAGE_FORMAT_H_
 #define VLOG_STORAGE_FORMAT_H_
 
@@ -82,8 +83,8 @@ enum class FrameState { kValid, kBadPayload, kInvalid };
 // A quick look that rules most positions out. REQUIRES: kFrameHeaderBytes readable bytes.
 bool MayBeFrame(std::string_view data);
 
-// Reads the frame at the start of `data`, which lies at `at`. kBadPayload: an entry whose header and
-// meta are intact but whose payload is not. kInvalid also if `data` ends before the frame does.
+// Reads the frame at the start of `data`, which lies at `at`. kBadPayload: an entry whose header
+// and meta are intact but whose payload is not. kInvalid also if `data` ends before the frame does.
 FrameState DecodeFrame(JournalId journal, JournalPosition at, const Bytes& data, Frame* frame);
 
 }  // namespace vlog::storage

@@ -34,9 +34,9 @@ void Journal::Append(Entry entry, EntryClass entry_class, AppendDone done) {
   Status refused = stopped_;
   if (refused.ok() && closing_) refused = absl::CancelledError("the journal is closing");
   if (refused.ok() && entry.payload.size() + entry.meta.size() > MaxEntryBytes()) {
-    refused = absl::InvalidArgumentError(absl::StrCat(
-        "an entry of ", entry.payload.size(), " bytes does not fit a segment of ",
-        options_.segment_bytes, "; open the directory with a larger segment size"));
+    refused = absl::InvalidArgumentError(
+        absl::StrCat("an entry of ", entry.payload.size(), " bytes does not fit a segment of ",
+                     options_.segment_bytes, "; open the directory with a larger segment size"));
   }
   if (!refused.ok()) {
     env_.scheduler().Post([done = std::move(done), refused]() mutable { done(refused); });
@@ -200,8 +200,8 @@ void Journal::Complete(std::vector<Pending> group, JournalPosition at, uint64_t 
 }
 
 void Journal::RefuseData(std::vector<Pending> group, const Status& why) {
-  // Every piece of data that waits is refused at once: what a stream appended behind a refused entry
-  // stands at a position that counted on it.
+  // Every piece of data that waits is refused at once: what a stream appended behind a refused
+  // entry stands at a position that counted on it.
   std::vector<Pending> refused;
   std::deque<Pending> kept;
   auto sort_out = [&](Pending& pending) {

@@ -1,9 +1,9 @@
 // The journal: the one append-only file of a node, shared by all its streams (DESIGN 6.0).
 //
-// Whatever waits is written as one group and synced once; what a finished sync covered is applied to
-// the streams' states and acknowledged, in order. Segments are made ready before they are used and
-// recycled when nothing in them is needed. A failed sync is final: the journal stops. A full disk
-// refuses data and still takes control entries (trims, seals) until space returns.
+// Whatever waits is written as one group and synced once; what a finished sync covered is applied
+// to the streams' states and acknowledged, in order. Segments are made ready before they are used
+// and recycled when nothing in them is needed. A failed sync is final: the journal stops. A full
+// disk refuses data and still takes control entries (trims, seals) until space returns.
 #ifndef VLOG_STORAGE_JOURNAL_H_
 #define VLOG_STORAGE_JOURNAL_H_
 
@@ -51,8 +51,8 @@ using AppendDone = absl::AnyInvocable<void(Status)>;
 class Journal {
  public:
   // Opens `directory`, or begins a new journal there. kDataLoss and kInvalidArgument name the file
-  // that is damaged or of another version; nothing was changed then. Damage below the synced mark is
-  // no error: see damage().
+  // that is damaged or of another version; nothing was changed then. Damage below the synced mark
+  // is no error: see damage().
   static Task<StatusOr<std::unique_ptr<Journal>>> Open(env::Env& env, std::string directory,
                                                        JournalOptions options,
                                                        StateFactory factory);
@@ -139,10 +139,10 @@ class Journal {
 
   // Housekeeping.
   bool next_ready_ = false;
-  Status make_status_;              // why the next segment could not be made
-  uint64_t written_blocks_ = 0;     // the active segment's blocks below are written
+  Status make_status_;           // why the next segment could not be made
+  uint64_t written_blocks_ = 0;  // the active segment's blocks below are written
   uint64_t last_group_bytes_ = 0;
-  JournalPosition checkpoint_;      // newest durable one
+  JournalPosition checkpoint_;  // newest durable one
   struct ClosedIndex {
     uint64_t segment;
     JournalPosition at;
@@ -150,7 +150,8 @@ class Journal {
   };
   std::deque<ClosedIndex> closed_;  // not yet on disk
   bool reclaim_ = false;
-  std::map<uint64_t, std::pair<StreamId, uint64_t>> held_by_;  // segment -> stream and its end there
+  std::map<uint64_t, std::pair<StreamId, uint64_t>>
+      held_by_;  // segment -> stream and its end there
 
   JournalStats stats_;
   async::Event work_;

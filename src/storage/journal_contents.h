@@ -49,11 +49,11 @@ struct JournalContents {
   JournalId id;
   SegmentFiles files;
   StreamTable streams;
-  std::vector<uint64_t> segments;         // that exist, rising; the active one and a prepared one too
-  std::shared_ptr<SegmentIndex> active;   // of the segment that is written now
-  JournalPosition durable_end;            // everything below is durable and applied
-  uint64_t ordinal = 0;                   // records below durable_end, of all streams
-  std::vector<Damage> damage;             // found when the journal was opened
+  std::vector<uint64_t> segments;  // that exist, rising; the active one and a prepared one too
+  std::shared_ptr<SegmentIndex> active;  // of the segment that is written now
+  JournalPosition durable_end;           // everything below is durable and applied
+  uint64_t ordinal = 0;                  // records below durable_end, of all streams
+  std::vector<Damage> damage;            // found when the journal was opened
 };
 
 }  // namespace vlog::storage

@@ -108,10 +108,12 @@ Task<Status> Journal::SettleTail(RecoveryPlan plan) {
     VLOG_CO_RETURN_IF_ERROR(file);
     StatusOr<uint64_t> size = co_await (*file)->Size();
     VLOG_CO_RETURN_IF_ERROR(size);
-    // Groups that were taken above the synced mark may be in the page cache only, even "clean" there
-    // after a failed sync: write them again before anybody sees them.
+    // Groups that were taken above the synced mark may be in the page cache only, even "clean"
+    // there after a failed sync: write them again before anybody sees them.
     uint64_t from = segment == plan.synced.segment ? plan.synced.offset : 0;
-    uint64_t to = segment < plan.end.segment ? *size : segment == plan.end.segment ? plan.end.offset : 0;
+    uint64_t to = segment < plan.end.segment    ? *size
+                  : segment == plan.end.segment ? plan.end.offset
+                                                : 0;
     if (from < to) {
       StatusOr<Bytes> data = co_await (*file)->Read(from, to - from);
       VLOG_CO_RETURN_IF_ERROR(data);

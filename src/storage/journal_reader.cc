@@ -197,7 +197,8 @@ Task<StatusOr<bool>> JournalReader::ScanSegment(Scan* scan, JournalPosition at) 
     StatusOr<Bytes> data = co_await (*file)->Read(at.offset, asked);
     VLOG_CO_RETURN_IF_ERROR(data);
     if (data->size() < kFrameHeaderBytes) co_return false;
-    // The segment may have been closed meanwhile; what lies behind its last group is not to be read.
+    // The segment may have been closed meanwhile; what lies behind its last group is not to be
+    // read.
     bool closed = at.segment != contents_.active->segment();
     scan->segment_end = closed ? (*index)->ends().at(scan->stream) : UINT64_MAX;
     bool more_behind = data->size() == asked && asked < limit - at.offset;

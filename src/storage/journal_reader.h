@@ -17,15 +17,15 @@ struct JournalRead {
   uint64_t lost_end = 0;
 };
 
-// Thread rule: the Env's executor. Reads may overlap. Memory is bounded: a few indexes and files are
-// kept open, whatever the size of the journal.
+// Thread rule: the Env's executor. Reads may overlap. Memory is bounded: a few indexes and files
+// are kept open, whatever the size of the journal.
 class JournalReader {
  public:
   explicit JournalReader(JournalContents& contents) : contents_(contents) {}
 
-  // Entries of `stream` that cover [from, ...), at least one, up to about `max_bytes` of payload and
-  // none that begins at `to` or above. REQUIRES: from < to <= the stream's end().
-  // kOutOfRange: `from` is below the stream's trim point. kUnavailable: the disk did not answer.
+  // Entries of `stream` that cover [from, ...), at least one, up to about `max_bytes` of payload
+  // and none that begins at `to` or above. REQUIRES: from < to <= the stream's end(). kOutOfRange:
+  // `from` is below the stream's trim point. kUnavailable: the disk did not answer.
   Task<StatusOr<JournalRead>> Read(StreamId stream, uint64_t from, uint64_t to, size_t max_bytes);
 
   // The index of a closed segment; rebuilt by a scan if its file is damaged.

@@ -18,8 +18,8 @@ class JournalView {
   // kNotFound: there is no journal.
   static Task<StatusOr<std::unique_ptr<JournalView>>> Open(env::Env& env, std::string directory,
                                                            StateFactory factory);
-  // Takes what became durable since. kUnavailable: the writer recycled what this view stood on; open
-  // a new one.
+  // Takes what became durable since. kUnavailable: the writer recycled what this view stood on;
+  // open a new one.
   Task<Status> Refresh();
   Task<StatusOr<JournalRead>> Read(StreamId stream, uint64_t from, uint64_t to, size_t max_bytes) {
     return reader_.Read(stream, from, to, max_bytes);

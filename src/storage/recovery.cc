@@ -43,8 +43,8 @@ Task<StatusOr<std::vector<SegmentBytes>>> ReadSegments(JournalContents* contents
   if (result.empty() || result.front().start.segment != start.segment ||
       contents->segments.back() >= expected) {
     co_return absl::DataLossError(absl::StrFormat(
-        "journal segment %016x.seg is missing in %s; restore it from a backup", result.empty()
-            ? start.segment : expected - 1, contents->files.directory()));
+        "journal segment %016x.seg is missing in %s; restore it from a backup",
+        result.empty() ? start.segment : expected - 1, contents->files.directory()));
   }
   co_return std::move(result);
 }

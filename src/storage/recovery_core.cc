@@ -23,8 +23,8 @@ std::vector<Found> FindFrames(JournalId journal, const SegmentBytes& segment) {
     }
     JournalPosition at{segment.start.segment, segment.start.offset + offset};
     Found next;
-    next.state = DecodeFrame(
-        journal, at, segment.data.Slice(offset, segment.data.size() - offset), &next.frame);
+    next.state = DecodeFrame(journal, at, segment.data.Slice(offset, segment.data.size() - offset),
+                             &next.frame);
     if (next.state == FrameState::kInvalid) {
       offset += 8;
       continue;
@@ -51,7 +51,8 @@ class Planner {
     }
     DropBeyondSegmentEnds(segments);
     std::vector<Found> all;
-    for (auto& segment : segments) std::move(segment.begin(), segment.end(), std::back_inserter(all));
+    for (auto& segment : segments)
+      std::move(segment.begin(), segment.end(), std::back_inserter(all));
     size_t next = TakeDurable(all);
     if (!durable_only) next = TakeWholeGroups(all, next);
     plan_.dropped_end = plan_.end;
@@ -66,7 +67,8 @@ class Planner {
     for (size_t i = 0; i + 1 < segments.size(); ++i) {
       if (segments[i + 1].empty() || segments[i].empty()) continue;
       const Frame& first = segments[i + 1].front().frame;
-      if (!first.group || first.group->previous_end.segment != segments[i].front().frame.at.segment) {
+      if (!first.group ||
+          first.group->previous_end.segment != segments[i].front().frame.at.segment) {
         continue;
       }
       auto beyond = [&](const Found& f) { return f.frame.at >= first.group->previous_end; };

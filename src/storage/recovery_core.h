@@ -2,8 +2,9 @@
 //
 // D = the highest "synced up to" in any valid group header, and at least the checkpoint. Below D
 // everything was acknowledged: what cannot be read there is damage, kept and reported, never cut.
-// At or above D lies what one unsynced write may have left: whole groups are taken in order up to the
-// first bad one, and everything from there on is the torn tail, dropped, whatever it looks like.
+// At or above D lies what one unsynced write may have left: whole groups are taken in order up to
+// the first bad one, and everything from there on is the torn tail, dropped, whatever it looks
+// like.
 #ifndef VLOG_STORAGE_RECOVERY_CORE_H_
 #define VLOG_STORAGE_RECOVERY_CORE_H_
 
@@ -28,9 +29,9 @@ struct Damage {
 };
 
 struct RecoveryPlan {
-  JournalPosition synced;  // D
-  JournalPosition end;     // where the next group goes
-  uint64_t ordinal = 0;    // sum of counts of all entries below `end`, lost ones included
+  JournalPosition synced;     // D
+  JournalPosition end;        // where the next group goes
+  uint64_t ordinal = 0;       // sum of counts of all entries below `end`, lost ones included
   std::vector<Frame> frames;  // entries and groups to apply, in order
   std::vector<Damage> damage;
   // A damage at index i of `damage` lies before frame damage_before[i] of `frames`.
@@ -40,9 +41,9 @@ struct RecoveryPlan {
   JournalPosition dropped_end;
 };
 
-// `segments` are consecutive in order; the first starts at the checkpoint, up to which everything is
-// known and durable, with `ordinal` records before it. With `durable_only` nothing at or above D is
-// taken (for a reader beside a live writer).
+// `segments` are consecutive in order; the first starts at the checkpoint, up to which everything
+// is known and durable, with `ordinal` records before it. With `durable_only` nothing at or above D
+// is taken (for a reader beside a live writer).
 RecoveryPlan PlanRecovery(JournalId journal, const std::vector<SegmentBytes>& segments,
                           uint64_t ordinal, bool durable_only);
 

@@ -1,7 +1,7 @@
-// The sparse index of one journal segment, and the checkpoint of the journal as of some point in it.
-// Pure. One small file a segment holds both: recovery starts at the newest, reads find their place
-// with the others. Its size depends on the segment's size and the number of live streams, not on the
-// number of records.
+// The sparse index of one journal segment, and the checkpoint of the journal as of some point in
+// it. Pure. One small file a segment holds both: recovery starts at the newest, reads find their
+// place with the others. Its size depends on the segment's size and the number of live streams, not
+// on the number of records.
 #ifndef VLOG_STORAGE_SEGMENT_INDEX_H_
 #define VLOG_STORAGE_SEGMENT_INDEX_H_
 

@@ -1,9 +1,9 @@
 // A small value that is replaced as a whole, atomically and durably, in place.
 //
-// The file holds two copies, each with a version and a checksum, written one after the other. A crash
-// in between leaves at least one intact copy; so does rot of one copy. The second copy never holds
-// what is not durable in the first, so a reader beside a live writer trusts the second. No space is allocated by an
-// update that fits, so a full disk does not stop it.
+// The file holds two copies, each with a version and a checksum, written one after the other. A
+// crash in between leaves at least one intact copy; so does rot of one copy. The second copy never
+// holds what is not durable in the first, so a reader beside a live writer trusts the second. No
+// space is allocated by an update that fits, so a full disk does not stop it.
 #ifndef VLOG_STORAGE_STATE_FILE_H_
 #define VLOG_STORAGE_STATE_FILE_H_
 

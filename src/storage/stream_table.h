@@ -1,6 +1,6 @@
-// The streams of one journal: who wrote what in it. Each loglet (and whatever else a node stores) is
-// one stream; its state is a pure state machine that is fed every durable entry of the stream, in
-// journal order, both while the journal runs and when it is recovered.
+// The streams of one journal: who wrote what in it. Each loglet (and whatever else a node stores)
+// is one stream; its state is a pure state machine that is fed every durable entry of the stream,
+// in journal order, both while the journal runs and when it is recovered.
 #ifndef VLOG_STORAGE_STREAM_TABLE_H_
 #define VLOG_STORAGE_STREAM_TABLE_H_
 

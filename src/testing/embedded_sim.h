@@ -30,8 +30,8 @@ const SimScenario* FindSimScenario(const std::string& name);
 
 struct SimVerdict {
   bool ok = true;
-  std::string why;                  // what was violated, with the explanation
-  std::vector<std::string> history; // if `keep_history`
+  std::string why;                   // what was violated, with the explanation
+  std::vector<std::string> history;  // if `keep_history`
   uint64_t trace_hash = 0;
   uint64_t steps = 0;
   uint64_t acked = 0;

@@ -23,8 +23,8 @@ void HistoryRecorder::Add(Event event) {
   checker_.Add(event);
 }
 
-uint64_t HistoryRecorder::InvokeAppend(const std::string& log, const std::string& handle,
-                                       SeqNo seq, std::string value) {
+uint64_t HistoryRecorder::InvokeAppend(const std::string& log, const std::string& handle, SeqNo seq,
+                                       std::string value) {
   Event event = Begin(log, Op::kAppend, EventType::kInvoke, next_id_++);
   event.sess = handle;
   event.seq = seq.value();

@@ -79,8 +79,7 @@ Task<void> LogWorkload::Write(int number) {
 Task<void> LogWorkload::Read(int number) {
   uint64_t generation = 0;
   while (!stopping_) {
-    std::string handle =
-        life_ + ".r" + std::to_string(number) + "." + std::to_string(generation++);
+    std::string handle = life_ + ".r" + std::to_string(number) + "." + std::to_string(generation++);
     Lsn from(world_.RandomBelow(highest_.value() + 1));
     std::unique_ptr<virtuallog::Reader> reader = log_.NewReader(from);
     reader->set_read_bytes(200 + world_.RandomBelow(3000));
@@ -176,8 +175,8 @@ Task<Status> LogWorkload::FinalCheck() {
 
 Task<Status> LogWorkload::ReadAll(Lsn tail) {
   std::unique_ptr<virtuallog::Reader> reader = log_.NewReader(Lsn(0));
-  uint64_t id = history_.InvokeRead(log_.name(), life_ + ".all." + std::to_string(tail.value()),
-                                    Lsn(0));
+  uint64_t id =
+      history_.InvokeRead(log_.name(), life_ + ".all." + std::to_string(tail.value()), Lsn(0));
   std::vector<checker::ReadItem> items;
   while (reader->position() < tail) {
     Instant deadline = env_.scheduler().Now() + std::chrono::seconds(60);

@@ -17,7 +17,7 @@ struct WorkloadOptions {
   int writers = 3;
   int readers = 2;
   bool trims = true;
-  uint64_t max_outstanding = 40;  // appends of one writer
+  uint64_t max_outstanding = 40;                  // appends of one writer
   Duration pause = std::chrono::milliseconds(5);  // longest between two operations of a client
   std::vector<std::string> kinds = {""};          // swaps go to one of these
 };

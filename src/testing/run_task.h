@@ -33,8 +33,8 @@ Outcome<T> StartTask(env::Env& env, Task<T> task) {
   return result;
 }
 
-// Steps the world until the task has ended; none if nothing moves any more, its process has crashed,
-// or `limit` of virtual time has passed.
+// Steps the world until the task has ended; none if nothing moves any more, its process has
+// crashed, or `limit` of virtual time has passed.
 template <typename T>
 std::optional<T> RunTask(env::SimWorld& world, env::Env& env, Task<T> task,
                          Duration limit = std::chrono::minutes(10)) {

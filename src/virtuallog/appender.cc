@@ -16,8 +16,8 @@ Appender::Appender(LogContext& context, Reconfigurer& reconfigurer, AppenderOpti
       tasks_(context.env().scheduler()) {}
 
 void Appender::Append(std::string_view payload, RecordDone done) {
-  Status taken = closing_ ? absl::CancelledError("the handle is closed")
-                          : core_.Submit(payload, done);
+  Status taken =
+      closing_ ? absl::CancelledError("the handle is closed") : core_.Submit(payload, done);
   if (!taken.ok()) {
     context_.env().scheduler().Post(
         [done = std::move(done), taken]() mutable { done(std::move(taken)); });

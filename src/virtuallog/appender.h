@@ -57,8 +57,8 @@ class Appender {
   LogContext& context_;
   Reconfigurer& reconfigurer_;
   AppenderCore core_;
-  Segment segment_;                           // that the core sends to
-  std::shared_ptr<loglets::Loglet> loglet_;   // null: not entered yet
+  Segment segment_;                          // that the core sends to
+  std::shared_ptr<loglets::Loglet> loglet_;  // null: not entered yet
   bool pump_posted_ = false;
   bool moving_ = false;
   bool closing_ = false;

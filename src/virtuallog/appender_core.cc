@@ -16,8 +16,7 @@ Status AppenderCore::Submit(std::string_view payload, RecordDone& done) {
     return absl::ResourceExhaustedError(absl::StrCat(
         waiting_bytes_, " bytes are waiting already; await some appends before the next"));
   }
-  if (forming_ &&
-      forming_->body_bytes() + RecordBytes(payload.size()) > options_.max_batch_bytes) {
+  if (forming_ && forming_->body_bytes() + RecordBytes(payload.size()) > options_.max_batch_bytes) {
     CloseForming();
   }
   if (!forming_) forming_.emplace(writer_, next_seq_);

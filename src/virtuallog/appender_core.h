@@ -22,10 +22,10 @@
 namespace vlog::virtuallog {
 
 struct AppenderOptions {
-  size_t window = 4;                       // batches in flight
-  size_t max_batch_bytes = 512 * 1024;     // a larger record is a batch of its own
+  size_t window = 4;                    // batches in flight
+  size_t max_batch_bytes = 512 * 1024;  // a larger record is a batch of its own
   size_t max_record_bytes = 1 << 20;
-  size_t max_waiting_bytes = 64 << 20;     // submitted and not yet completed
+  size_t max_waiting_bytes = 64 << 20;  // submitted and not yet completed
 };
 
 using RecordDone = absl::AnyInvocable<void(StatusOr<Lsn>)>;
@@ -95,9 +95,9 @@ class AppenderCore {
 
   std::optional<BatchBuilder> forming_;
   std::vector<RecordDone> forming_done_;
-  Entries closed_;      // oldest first; never sent in this segment
-  Entries in_flight_;   // oldest first
-  Entries unknown_;     // sent in the ended segment, fate unknown; oldest first
+  Entries closed_;     // oldest first; never sent in this segment
+  Entries in_flight_;  // oldest first
+  Entries unknown_;    // sent in the ended segment, fate unknown; oldest first
   Lsn base_;
   bool entered_ = false;
   bool ended_ = false;

@@ -71,7 +71,8 @@ class Chain {
   // True if this proposal made a segment or another change that the chain still remembers.
   bool Holds(ProposalId proposal) const;
 
-  // Transitions. Each fails with kAborted if the chain has moved on, and leaves this chain as it is.
+  // Transitions. Each fails with kAborted if the chain has moved on, and leaves this chain as it
+  // is.
 
   // The last segment, `replaces`, is sealed at `end`; `successor` follows it. An empty segment is
   // replaced: its base is used again, its index is not. Clears the intent.

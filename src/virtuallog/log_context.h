@@ -1,5 +1,5 @@
-// What all handles of one log in one process share: the newest chain that this process knows and the
-// loglets that it has open.
+// What all handles of one log in one process share: the newest chain that this process knows and
+// the loglets that it has open.
 #ifndef VLOG_VIRTUALLOG_LOG_CONTEXT_H_
 #define VLOG_VIRTUALLOG_LOG_CONTEXT_H_
 

@@ -67,8 +67,8 @@ Task<StatusOr<ReadItem>> Reader::ReadSegment(std::shared_ptr<loglets::Loglet> lo
     Status fresh = co_await context_.Refresh();
     VLOG_CO_RETURN_IF_ERROR(fresh);
     Lsn trimmed = segment.base + std::max(loglet->TrimHint(), at + 1).value();
-    trimmed = std::max(std::min(trimmed, segment.base + limit.value()),
-                       context_.chain()->first_lsn());
+    trimmed =
+        std::max(std::min(trimmed, segment.base + limit.value()), context_.chain()->first_lsn());
     co_return TakeGap(trimmed, Gap::Why::kTrimmed);
   }
   VLOG_CO_RETURN_IF_ERROR(read);

@@ -23,9 +23,9 @@ struct Gap {
 struct RecordRun {
   Lsn begin;
   Lsn end;
-  RecordId first_id;      // of the record at `begin`; the others follow in seq
-  Bytes body;             // of the whole batch
-  uint64_t skipped = 0;   // records of the body before `begin`
+  RecordId first_id;     // of the record at `begin`; the others follow in seq
+  Bytes body;            // of the whole batch
+  uint64_t skipped = 0;  // records of the body before `begin`
 
   // Calls visit(Lsn, std::string_view payload) for each record; the views live as long as `body`.
   template <typename Visit>
@@ -42,8 +42,8 @@ struct ReadItem {
   std::optional<Gap> gap;
 };
 
-// Never skips, never repeats, never shows what lies beyond a segment's end in the chain, what is not
-// committed, or what lies below a trim point it has seen.
+// Never skips, never repeats, never shows what lies beyond a segment's end in the chain, what is
+// not committed, or what lies below a trim point it has seen.
 //
 // Thread rule: the Env's executor; one Next() at a time. The SharedLog outlives it.
 class Reader {

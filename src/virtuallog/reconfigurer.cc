@@ -148,9 +148,13 @@ Task<StatusOr<Proposal>> Reconfigurer::ChooseSuccessor(Segment last, std::string
     if (prepared.ok()) co_return *kept;
     if (refused.empty()) refused = "proposal of " + kept->who + " refused: " + Message(prepared);
   }
-  ReconfigureRequest clone;
-  clone.reason = refused.empty() ? "sealed without a successor" : refused;
-  co_return Propose(clone, last);
+  ReconfigureRequest request;
+  request.reason = refused.empty() ? "sealed without a successor" : refused;
+  StatusOr<Proposal> clone = Propose(request, last);
+  VLOG_CO_RETURN_IF_ERROR(clone);
+  Status prepared = co_await Prepare(*clone, index);
+  VLOG_CO_RETURN_IF_ERROR(prepared);
+  co_return clone;
 }
 
 Task<Status> Reconfigurer::Help(SegmentIndex sealed_segment) {

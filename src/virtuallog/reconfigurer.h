@@ -26,9 +26,10 @@ class Reconfigurer {
   // nothing was sealed for it.
   Task<Status> Reconfigure(ReconfigureRequest request);
 
-  // Returns OK once a segment follows `sealed_segment` in the chain: waits a short grace for whoever
-  // sealed it, then finishes the reconfiguration itself: by the intent, else by the proposal kept
-  // with the seal, else with the same kind again. kInternal: it cannot be finished here.
+  // Returns OK once a segment follows `sealed_segment` in the chain: waits a short grace for
+  // whoever sealed it, then finishes the reconfiguration itself: by the intent, else by the
+  // proposal kept with the seal, else with the same kind again. kInternal: it cannot be finished
+  // here.
   Task<Status> Help(SegmentIndex sealed_segment);
 
  private:

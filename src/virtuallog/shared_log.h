@@ -40,8 +40,8 @@ class SharedLog {
 
   // Linearizable across swaps: above every append that was acknowledged before the call.
   Task<StatusOr<Lsn>> CheckTail();
-  // Gives up all records below `to`, clamped to the tail; durable when OK. Returns the trim point in
-  // force. Monotone, idempotent, exact to the record; gives whole segments back.
+  // Gives up all records below `to`, clamped to the tail; durable when OK. Returns the trim point
+  // in force. Monotone, idempotent, exact to the record; gives whole segments back.
   Task<StatusOr<Lsn>> Trim(Lsn to);
   // The first position that is not trimmed.
   Task<StatusOr<Lsn>> TrimPoint();

@@ -1,4 +1,5 @@
-// The journal in the simulated world: crashes at any step, torn writes, rot, failed syncs, full disk.
+// The journal in the simulated world: crashes at any step, torn writes, rot, failed syncs, full
+// disk.
 #include "storage/journal.h"
 
 #include <algorithm>
@@ -387,8 +388,8 @@ TEST_CASE("Journal: a reader beside the writer sees what is durable, across segm
   StreamId stream = node.StreamFor("s");
   REQUIRE(node.AppendNow(stream, 0, 1).ok());
   node.world.RunUntil([] { return false; }, node.world.now() + std::chrono::milliseconds(100));
-  auto opened = RunTask(node.world, *node.env,
-                        JournalView::Open(*node.env, "journal", NewCountingState));
+  auto opened =
+      RunTask(node.world, *node.env, JournalView::Open(*node.env, "journal", NewCountingState));
   REQUIRE(opened.has_value());
   INFO(opened->status().ToString());
   REQUIRE(opened->ok());

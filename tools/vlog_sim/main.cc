@@ -80,7 +80,8 @@ bool RunScenario(const SimScenario& scenario, uint64_t first, uint64_t seeds, do
     if (totals.failures >= 5) break;
   }
   bool ok = totals.failures == 0;
-  std::printf("%-14s %s  seeds %" PRIu64 "  acked %" PRIu64 "  swaps %" PRIu64 "  repeated %" PRIu64,
+  std::printf("%-14s %s  seeds %" PRIu64 "  acked %" PRIu64 "  swaps %" PRIu64
+              "  repeated %" PRIu64,
               scenario.name.c_str(), ok ? "ok" : "FAILED", totals.seeds, totals.acked, totals.swaps,
               totals.repeated);
   PrintFaults(totals.faults);
@@ -98,8 +99,9 @@ bool RunScenario(const SimScenario& scenario, uint64_t first, uint64_t seeds, do
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Runs embedded logs in a simulated world: one process, its disk, its clients, faults, "
-               "virtual time.\nThe same scenario and seed give the same run, in every process."};
+  CLI::App app{
+      "Runs embedded logs in a simulated world: one process, its disk, its clients, faults, "
+      "virtual time.\nThe same scenario and seed give the same run, in every process."};
   uint64_t seed = 0;
   uint64_t seeds = 0;
   uint64_t first = 1;

@@ -52,9 +52,10 @@ class Descriptor {
 // Runs `call` on `thread` and completes on the scheduler's executor, whose loop is kept alive.
 template <typename T, typename Call>
 Task<T> RunOn(DiskThread& thread, async::Scheduler& scheduler, Call call) {
-  auto start = [&thread, &scheduler, call = std::move(call)](async::Completer<T> completer) mutable {
-    auto executor = boost::asio::prefer(scheduler.executor(),
-                                        boost::asio::execution::outstanding_work.tracked);
+  auto start = [&thread, &scheduler,
+                call = std::move(call)](async::Completer<T> completer) mutable {
+    auto executor =
+        boost::asio::prefer(scheduler.executor(), boost::asio::execution::outstanding_work.tracked);
     // The completer belongs to the executor's thread; the disk thread only carries it there.
     auto carried = std::make_unique<async::Completer<T>>(std::move(completer));
     thread.Submit([executor, carried = std::move(carried), call = std::move(call)]() mutable {

@@ -11,8 +11,8 @@
 
 namespace vlog::env {
 
-// Two threads: one for what changes the disk, so that writes keep their order, and one for reads and
-// look-ups, so that a read never waits for a sync. Reads from the page cache run in place.
+// Two threads: one for what changes the disk, so that writes keep their order, and one for reads
+// and look-ups, so that a read never waits for a sync. Reads from the page cache run in place.
 class RealDisk final : public Disk {
  public:
   // `root` need not exist yet; see MakeDirectory("").

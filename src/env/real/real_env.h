@@ -9,8 +9,9 @@
 
 namespace vlog::env {
 
-// `executor` must be serial: an io_context run by one thread, or a strand. `root` is the folder that
-// the disk is bound to. Destroy the Env on that executor's thread, or after its loop has ended.
+// `executor` must be serial: an io_context run by one thread, or a strand. `root` is the folder
+// that the disk is bound to. Destroy the Env on that executor's thread, or after its loop has
+// ended.
 std::unique_ptr<Env> NewRealEnv(boost::asio::any_io_executor executor, std::string root);
 
 // One io_context and the thread that runs it, for programs that have no loop of their own.

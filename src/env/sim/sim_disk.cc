@@ -125,7 +125,8 @@ Status SimDiskImage::WriteNow(Inode& inode, uint64_t offset, const BytesList& da
         inode.size_dirty = true;
       }
       inode.current.replace(offset, fits.size(), fits);
-      for (uint64_t s = offset / kSectorBytes; s <= (offset + fits.size() - 1) / kSectorBytes; ++s) {
+      for (uint64_t s = offset / kSectorBytes; s <= (offset + fits.size() - 1) / kSectorBytes;
+           ++s) {
         inode.dirty.insert(s);
       }
       world_.Trace("write", offset ^ (uint64_t{Crc32c(fits)} << 32));
@@ -276,7 +277,8 @@ Task<Status> SimDisk::Rename(std::string from, std::string to) {
 Task<Status> SimDisk::Remove(std::string name) {
   Status turn = co_await Turn();
   VLOG_CO_RETURN_IF_ERROR(turn);
-  if (!image_.names_.contains(name)) co_return absl::NotFoundError("remove " + name + ": no such file");
+  if (!image_.names_.contains(name))
+    co_return absl::NotFoundError("remove " + name + ": no such file");
   image_.ChangeNames(DirectoryOf(name), {{name, nullptr}});
   co_return absl::OkStatus();
 }

@@ -47,9 +47,9 @@ class SimDiskImage {
   friend struct SimDiskLock;
 
   struct Inode {
-    std::string current;          // what reads see
-    std::string durable;          // what surely survives a crash
-    std::set<uint64_t> dirty;     // sectors of `current` written since the last good sync
+    std::string current;       // what reads see
+    std::string durable;       // what surely survives a crash
+    std::set<uint64_t> dirty;  // sectors of `current` written since the last good sync
     bool size_dirty = false;
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;

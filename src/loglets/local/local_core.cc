@@ -12,9 +12,10 @@ void LocalState::Apply(const storage::Entry& entry) {
     case kBatchEntry: {
       StatusOr<BatchHeader> header = DecodeBatchHeader(entry.meta);
       VLOG_CHECK(header.ok() && entry.first >= tail_, "batches follow each other");
+      VLOG_CHECK(!sealed_, "no batch follows the seal in the journal");
       // A jump follows lost entries; the range in between reads as lost.
       tail_ = entry.first + entry.count;
-      if (!sealed_) writers_.Take(*header, Offset(entry.first));
+      writers_.Take(*header, Offset(entry.first));
       break;
     }
     case kSealEntry:

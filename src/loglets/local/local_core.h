@@ -36,8 +36,8 @@ class LocalState final : public storage::StreamState {
   uint64_t trim_ = 0;
   uint64_t tail_ = 0;
   bool sealed_ = false;
-  std::string proposal_;   // of the first sealer
-  WritersTable writers_;   // empty once sealed: a sealed loglet never acknowledges a writer
+  std::string proposal_;  // of the first sealer
+  WritersTable writers_;  // empty once sealed: a sealed loglet never acknowledges a writer
 };
 
 // The floor of segment indexes of each log: no loglet below it exists or is ever made again.

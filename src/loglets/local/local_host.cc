@@ -34,12 +34,7 @@ class LocalKind final : public LogletKind {
       loglet->MarkGone();
     } else if (lost && loglet->stream() == storage::StreamId(0)) {
       // The journal lost entries: this loglet may have been among them.
-      loglet->Create();
-      storage::Entry seal;
-      seal.stream = loglet->stream();
-      seal.type = kSealEntry;
-      seal.first = *lost;
-      Status sealed = co_await journal_.AppendControl(std::move(seal));
+      Status sealed = co_await loglet->WriteSeal(std::string(), Offset(*lost));
       VLOG_CO_RETURN_IF_ERROR(sealed);
     }
     co_return loglet;

@@ -7,7 +7,9 @@
 namespace vlog::loglets {
 namespace {
 
-Status GoneError() { return absl::FailedPreconditionError("this loglet is gone: sealed and dropped"); }
+Status GoneError() {
+  return absl::FailedPreconditionError("this loglet is gone: sealed and dropped");
+}
 
 }  // namespace
 
@@ -67,7 +69,8 @@ void LocalLoglet::Append(Batch batch, AppendDone done) {
   entry.meta = EncodeBatchHeader(batch.header);
   entry.payload = batch.body;
   entry.payload_crc = batch.body_crc;
-  auto written = [this, self = shared_from_this(), offset, done = std::move(done)](const Status& status) mutable {
+  auto written = [this, self = shared_from_this(), offset,
+                  done = std::move(done)](const Status& status) mutable {
     --in_flight_;
     StatusOr<Offset> result = offset;
     if (!status.ok()) result = status;
@@ -155,20 +158,26 @@ Task<StatusOr<Offset>> LocalLoglet::Trim(Offset to) {
 Task<StatusOr<Sealed>> LocalLoglet::Seal(std::string proposal) {
   if (gone_) co_return GoneError();
   if (!durable().sealed()) {
-    // Nothing that comes later is taken; the tail is what lies before the seal in the journal.
-    ++sealing_;
-    Create();
-    storage::Entry entry;
-    entry.stream = stream_;
-    entry.type = kSealEntry;
-    entry.payload = Bytes(std::move(proposal));
-    entry.payload_crc = Crc32c(entry.payload.view());
-    Status written = co_await journal_.AppendControl(std::move(entry));
-    --sealing_;
+    Status written = co_await WriteSeal(std::move(proposal), Offset());
     if (!written.ok() && !durable().sealed()) co_return written;
-    changed_.NotifyAll();
   }
   co_return Sealed{TailHint(), durable().proposal()};
+}
+
+Task<Status> LocalLoglet::WriteSeal(std::string proposal, Offset at_least) {
+  // Nothing that comes later is taken; the tail is what lies before the seal in the journal.
+  ++sealing_;
+  Create();
+  storage::Entry entry;
+  entry.stream = stream_;
+  entry.type = kSealEntry;
+  entry.first = at_least.value();
+  entry.payload = Bytes(std::move(proposal));
+  entry.payload_crc = Crc32c(entry.payload.view());
+  Status written = co_await journal_.AppendControl(std::move(entry));
+  --sealing_;
+  changed_.NotifyAll();
+  co_return written;
 }
 
 }  // namespace vlog::loglets

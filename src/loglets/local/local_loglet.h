@@ -33,6 +33,8 @@ class LocalLoglet final : public Loglet, public std::enable_shared_from_this<Loc
   storage::StreamId stream() const { return stream_; }
   // Its stream is dropped: every later call answers "gone", which means sealed.
   void MarkGone() { gone_ = true; }
+  // Seals it with a tail at `at_least` or above: what is below may have been given out.
+  Task<Status> WriteSeal(std::string proposal, Offset at_least);
   // Makes sure that the stream is on its way into the journal.
   void Create();
 
@@ -52,7 +54,7 @@ class LocalLoglet final : public Loglet, public std::enable_shared_from_this<Loc
   Offset tail_;
   int sealing_ = 0;  // seals on their way
   size_t in_flight_ = 0;
-  std::multimap<Offset, AppendDone> duplicates_;  // of batches that are still on their way
+  std::multimap<Offset, AppendDone> duplicates_;        // of batches that are still on their way
   std::vector<std::pair<AppendDone, Status>> refused_;  // told when the last one on its way is back
 
   async::Event changed_;

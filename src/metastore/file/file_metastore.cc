@@ -108,8 +108,8 @@ Task<StatusOr<Version>> FileMetastore::WriteLocked(std::string log, std::string 
   }
   Version version = current.ok() ? current->version : Version();
   if (version != expected) {
-    co_return absl::AbortedError(absl::StrCat("the chain is at version ", version.value(),
-                                              ", not ", expected.value()));
+    co_return absl::AbortedError(
+        absl::StrCat("the chain is at version ", version.value(), ", not ", expected.value()));
   }
   Version next(expected.value() + 1);
   std::unique_ptr<storage::StateFile>& file = registers_[log].file;

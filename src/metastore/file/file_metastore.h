@@ -12,9 +12,9 @@
 
 namespace vlog::metastore {
 
-// With kReadWrite the caller holds the directory's lock: this process is the only writer, and a read
-// needs no disk. With kRead it shows what the writing process has made durable, looking again every
-// 20 ms in AwaitChange(). Calls of one log run one after the other.
+// With kReadWrite the caller holds the directory's lock: this process is the only writer, and a
+// read needs no disk. With kRead it shows what the writing process has made durable, looking again
+// every 20 ms in AwaitChange(). Calls of one log run one after the other.
 class FileMetastore final : public Metastore {
  public:
   enum class Access { kReadWrite, kRead };

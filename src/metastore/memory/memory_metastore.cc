@@ -13,8 +13,8 @@ Task<StatusOr<Version>> MemoryMetastore::Write(std::string log, std::string valu
   auto it = registers_.find(log);
   Version current = it == registers_.end() ? Version() : it->second.version;
   if (current != expected) {
-    co_return absl::AbortedError(absl::StrCat("the chain is at version ", current.value(),
-                                              ", not ", expected.value()));
+    co_return absl::AbortedError(
+        absl::StrCat("the chain is at version ", current.value(), ", not ", expected.value()));
   }
   Version next(expected.value() + 1);
   registers_[log] = {next, std::move(value)};
