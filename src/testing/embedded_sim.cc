@@ -44,12 +44,12 @@ class EmbeddedSim {
   bool Begin(int life) {
     auto env = std::make_unique<env::SimEnv>(world_, image_, "process" + std::to_string(life));
     env_ = env.get();
-    DirectoryOptions options;
-    options.journal.segment_bytes = 32 * 1024;
-    options.journal.max_group_bytes = 8 * 1024;
-    options.journal.checkpoint_bytes = 12 * 1024;
+    DirectoryOptions directory_options;
+    directory_options.journal.segment_bytes = 32 * 1024;
+    directory_options.journal.max_group_bytes = 8 * 1024;
+    directory_options.journal.checkpoint_bytes = 12 * 1024;
     Outcome<StatusOr<std::unique_ptr<Directory>>> opened =
-        StartTask(*env_, Directory::OpenOn(std::move(env), options));
+        StartTask(*env_, Directory::OpenOn(std::move(env), directory_options));
     opening_ = opened;
     world_.RunUntil([&] { return opened->has_value(); }, world_.now() + kOpenLimit);
     if (!opened->has_value()) return Fail("opening the directory does not end");
@@ -64,8 +64,10 @@ class EmbeddedSim {
       if (!log) return Fail("opening log " + name + " does not end");
       if (!log->ok()) return Fail("cannot open log " + name + ": " + log->status().ToString());
       std::string prefix = name + std::to_string(life);
+      WorkloadOptions options;
+      options.trim_handle = "trimmer";
       workloads_.push_back(std::make_unique<LogWorkload>(*env_, world_, ***log, history_, prefix,
-                                                         WorkloadOptions(), counts_));
+                                                         options, counts_));
     }
     return true;
   }
@@ -183,11 +185,7 @@ class EmbeddedSim {
     verdict_.swaps_under_load = counts_.swaps_under_load;
   }
 
-  bool Fail(std::string why) {
-    verdict_.ok = false;
-    if (verdict_.why.empty()) verdict_.why = std::move(why);
-    return false;
-  }
+  bool Fail(std::string why) { return verdict_.Fail(std::move(why)); }
 
   SimScenario scenario_;
   env::SimWorld world_;
@@ -204,64 +202,7 @@ class EmbeddedSim {
   std::vector<std::unique_ptr<LogWorkload>> workloads_;
 };
 
-std::vector<SimScenario> MakeScenarios() {
-  std::vector<SimScenario> all;
-  SimScenario crashes;
-  crashes.name = "crashes";
-  crashes.about = "the process is killed and started again; unsynced writes are lost or torn";
-  crashes.expected_faults = {"crash", "torn write", "lost unsynced write", "lost name change"};
-  all.push_back(crashes);
-
-  SimScenario full = crashes;
-  full.name = "full-disk";
-  full.about = "the disk is full now and then, and the process is killed";
-  full.full_disk = true;
-  full.expected_faults = {"crash", "disk full"};
-  all.push_back(full);
-
-  SimScenario slow = crashes;
-  slow.name = "slow-disk";
-  slow.about = "the disk is slow now and then, and the process is killed";
-  slow.slow_disk = true;
-  slow.expected_faults = {"crash", "slow disk"};
-  all.push_back(slow);
-
-  SimScenario syncs = crashes;
-  syncs.name = "failed-syncs";
-  syncs.about = "syncs fail and lose what they covered; the process is killed";
-  syncs.failed_syncs = true;
-  syncs.expected_faults = {"crash", "failed sync"};
-  all.push_back(syncs);
-
-  SimScenario rot = crashes;
-  rot.name = "bit-rot";
-  rot.about = "bits of the journal flip while the process is down";
-  rot.bit_rot = true;
-  rot.expected_faults = {"crash", "bit rot"};
-  all.push_back(rot);
-
-  SimScenario calm = crashes;
-  calm.name = "calm";
-  calm.about = "no faults: the process stops in good order and starts again";
-  calm.crashes = false;
-  calm.expected_faults = {};
-  all.push_back(calm);
-  return all;
-}
-
 }  // namespace
-
-const std::vector<SimScenario>& SimScenarios() {
-  static const std::vector<SimScenario> all = MakeScenarios();
-  return all;
-}
-
-const SimScenario* FindSimScenario(const std::string& name) {
-  for (const SimScenario& scenario : SimScenarios()) {
-    if (scenario.name == name) return &scenario;
-  }
-  return nullptr;
-}
 
 SimVerdict RunEmbeddedSim(const SimScenario& scenario, uint64_t seed, bool keep_history) {
   return EmbeddedSim(scenario, seed, keep_history).Run();

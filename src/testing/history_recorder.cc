@@ -48,8 +48,9 @@ uint64_t HistoryRecorder::InvokeRead(const std::string& log, const std::string& 
   return event.id;
 }
 
-uint64_t HistoryRecorder::InvokeTrim(const std::string& log, Lsn to) {
+uint64_t HistoryRecorder::InvokeTrim(const std::string& log, const std::string& handle, Lsn to) {
   Event event = Begin(log, Op::kTrim, EventType::kInvoke, next_id_++);
+  event.sess = handle;
   event.position = to.value();
   Add(event);
   return event.id;

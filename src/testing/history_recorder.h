@@ -27,7 +27,7 @@ class HistoryRecorder {
                         std::string value);
   uint64_t Invoke(const std::string& log, checker::Op op, const std::string& handle);
   uint64_t InvokeRead(const std::string& log, const std::string& handle, Lsn from);
-  uint64_t InvokeTrim(const std::string& log, Lsn to);
+  uint64_t InvokeTrim(const std::string& log, const std::string& handle, Lsn to);
 
   void Ok(const std::string& log, checker::Op op, uint64_t id, Lsn position);
   void OkRead(const std::string& log, uint64_t id, const virtuallog::ReadItem& item);

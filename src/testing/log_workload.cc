@@ -125,7 +125,7 @@ Task<void> LogWorkload::Trims() {
     // Mostly a bit behind the tail, sometimes past it.
     Lsn to(world_.RandomBelow(highest_.value() + 1));
     if (world_.Chance(0.05)) to = highest_ + 10;
-    uint64_t id = history_.InvokeTrim(log_.name(), to);
+    uint64_t id = history_.InvokeTrim(log_.name(), options_.trim_handle, to);
     StatusOr<Lsn> point = co_await log_.Trim(to);
     if (point.ok()) {
       history_.Ok(log_.name(), Op::kTrim, id, *point);

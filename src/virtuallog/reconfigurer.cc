@@ -101,15 +101,22 @@ Task<Status> Reconfigurer::SealAndExtend(Segment last, Proposal successor) {
     co_return absl::AbortedError("superseded: the segment is gone");
   }
   VLOG_CO_RETURN_IF_ERROR(sealed);
-  co_return co_await ExtendTo(last, last.base + sealed->tail.value(), std::move(successor));
+  Choice choice;
+  choice.successor = std::move(successor);
+  co_return co_await ExtendTo(last, last.base + sealed->tail.value(), std::move(choice));
 }
 
-Task<Status> Reconfigurer::ExtendTo(Segment last, Lsn end, Proposal successor) {
+Task<Status> Reconfigurer::ExtendTo(Segment last, Lsn end, Choice choice) {
   for (;;) {
     std::shared_ptr<const Chain> chain = context_.chain();
     Version version = context_.version();
-    if (chain->Holds(successor.id)) co_return absl::OkStatus();
-    StatusOr<Chain> next = chain->Extend(last.index, end, successor, context_.env().WallNow());
+    if (chain->Holds(choice.successor.id)) co_return absl::OkStatus();
+    const std::optional<Intent>& intent = chain->intent();
+    bool bound = intent && Counts(*intent, last) && intent->successor.id != choice.successor.id &&
+                 intent->successor.id != choice.refused;
+    if (bound) co_return absl::AbortedError("superseded: another swap was planned meanwhile");
+    StatusOr<Chain> next =
+        chain->Extend(last.index, end, choice.successor, context_.env().WallNow());
     if (!next.ok()) co_return next.status();
     // On a conflict the sealed segment is often still the last: its end stays valid, try again.
     Status written = co_await context_.CompareAndSet(version, *std::move(next));
@@ -132,29 +139,37 @@ Task<Status> Reconfigurer::ClearIntent(ProposalId proposal) {
   }
 }
 
-Task<StatusOr<Proposal>> Reconfigurer::ChooseSuccessor(Segment last, std::string kept_proposal) {
+Task<StatusOr<Reconfigurer::Choice>> Reconfigurer::ChooseSuccessor(Segment last,
+                                                                   std::string kept_proposal) {
   SegmentIndex index(last.index.value() + 1);
   std::shared_ptr<const Chain> chain = context_.chain();
+  Choice choice;
   std::string refused;
   if (chain->intent() && Counts(*chain->intent(), last)) {
-    Proposal intended = chain->intent()->successor;
-    Status prepared = co_await Prepare(intended, index);
-    if (prepared.ok()) co_return intended;
-    refused = "intent of " + intended.who + " refused: " + Message(prepared);
+    choice.successor = chain->intent()->successor;
+    Status prepared = co_await Prepare(choice.successor, index);
+    if (prepared.ok()) co_return std::move(choice);
+    choice.refused = choice.successor.id;
+    refused = "; intent of " + choice.successor.who + " refused: " + Message(prepared);
   }
   std::optional<Proposal> kept = DecodeProposal(kept_proposal);
   if (kept) {
     Status prepared = co_await Prepare(*kept, index);
-    if (prepared.ok()) co_return *kept;
-    if (refused.empty()) refused = "proposal of " + kept->who + " refused: " + Message(prepared);
+    if (!prepared.ok()) refused += "; proposal of " + kept->who + " refused: " + Message(prepared);
+    if (prepared.ok()) {
+      choice.successor = *std::move(kept);
+      choice.successor.reason += refused;
+      co_return std::move(choice);
+    }
   }
   ReconfigureRequest request;
-  request.reason = refused.empty() ? "sealed without a successor" : refused;
+  request.reason = "sealed without a successor" + refused;
   StatusOr<Proposal> clone = Propose(request, last);
   VLOG_CO_RETURN_IF_ERROR(clone);
   Status prepared = co_await Prepare(*clone, index);
   VLOG_CO_RETURN_IF_ERROR(prepared);
-  co_return clone;
+  choice.successor = *std::move(clone);
+  co_return std::move(choice);
 }
 
 Task<Status> Reconfigurer::Help(SegmentIndex sealed_segment) {
@@ -170,20 +185,29 @@ Task<Status> Reconfigurer::Help(SegmentIndex sealed_segment) {
   } while (changed.ok());
   if (!absl::IsDeadlineExceeded(changed)) co_return changed;
   if (context_.read_only()) co_return absl::UnavailableError("waiting for the writing process");
-  fresh = co_await context_.Refresh();
-  VLOG_CO_RETURN_IF_ERROR(fresh);
-  Segment last = context_.chain()->last();
-  if (last.index > sealed_segment) co_return absl::OkStatus();
+  for (;;) {
+    fresh = co_await context_.Refresh();
+    VLOG_CO_RETURN_IF_ERROR(fresh);
+    Segment last = context_.chain()->last();
+    if (last.index > sealed_segment) co_return absl::OkStatus();
+    Status finished = co_await Finish(last);
+    // Superseded is as good if the chain has moved on; else another intent came: follow that one.
+    if (!finished.ok() && !absl::IsAborted(finished)) co_return finished;
+  }
+}
+
+Task<Status> Reconfigurer::Finish(Segment last) {
   StatusOr<std::shared_ptr<loglets::Loglet>> loglet = co_await context_.Open(last);
   VLOG_CO_RETURN_IF_ERROR(loglet);
   std::shared_ptr<loglets::Loglet> keep = *loglet;
   StatusOr<loglets::Sealed> sealed = co_await keep->Seal(std::string());
+  if (absl::IsFailedPrecondition(sealed.status())) {
+    co_return absl::AbortedError("superseded: the segment is gone");
+  }
   VLOG_CO_RETURN_IF_ERROR(sealed);
-  StatusOr<Proposal> successor = co_await ChooseSuccessor(last, sealed->proposal);
-  VLOG_CO_RETURN_IF_ERROR(successor);
-  Status extended = co_await ExtendTo(last, last.base + sealed->tail.value(), *successor);
-  // Superseded is as good: the chain has moved on.
-  co_return absl::IsAborted(extended) ? absl::OkStatus() : extended;
+  StatusOr<Choice> choice = co_await ChooseSuccessor(last, sealed->proposal);
+  VLOG_CO_RETURN_IF_ERROR(choice);
+  co_return co_await ExtendTo(last, last.base + sealed->tail.value(), *std::move(choice));
 }
 
 }  // namespace vlog::virtuallog

@@ -33,14 +33,20 @@ class Reconfigurer {
   Task<Status> Help(SegmentIndex sealed_segment);
 
  private:
+  struct Choice {
+    Proposal successor;
+    ProposalId refused;  // an intent that was tried and would not work; 0: none
+  };
+
   // Whether an intent still binds; one whose deadline has passed is free to be replaced.
   bool Counts(const Intent& intent, const Segment& last);
   StatusOr<Proposal> Propose(const ReconfigureRequest& request, const Segment& last);
   Task<Status> DeclareIntent(Proposal proposal);
   Task<Status> Prepare(Proposal proposal, SegmentIndex index);
-  Task<StatusOr<Proposal>> ChooseSuccessor(Segment last, std::string kept_proposal);
+  Task<StatusOr<Choice>> ChooseSuccessor(Segment last, std::string kept_proposal);
   Task<Status> SealAndExtend(Segment last, Proposal successor);
-  Task<Status> ExtendTo(Segment last, Lsn end, Proposal successor);
+  Task<Status> Finish(Segment last);
+  Task<Status> ExtendTo(Segment last, Lsn end, Choice choice);
   Task<Status> ClearIntent(ProposalId proposal);
 
   LogContext& context_;

@@ -1,4 +1,4 @@
-// vlog-sim: whole embedded lives in the simulated world, from a seed.
+// vlog-sim: logs and their clients in the simulated world, from a seed.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cinttypes>
@@ -6,11 +6,11 @@
 #include <map>
 #include <string>
 
-#include "testing/embedded_sim.h"
+#include "testing/sim.h"
 
 namespace {
 
-using vlog::testing::RunEmbeddedSim;
+using vlog::testing::RunSim;
 using vlog::testing::SimScenario;
 using vlog::testing::SimScenarios;
 using vlog::testing::SimVerdict;
@@ -34,7 +34,7 @@ void PrintFaults(const std::map<std::string, uint64_t>& faults) {
 
 // Runs one seed; false if it fails.
 bool RunSeed(const SimScenario& scenario, uint64_t seed, bool verbose, bool trace, Totals* totals) {
-  SimVerdict verdict = RunEmbeddedSim(scenario, seed, trace);
+  SimVerdict verdict = RunSim(scenario, seed, trace);
   if (verdict.ok && (verdict.acked < kMinAcked || verdict.swaps_under_load < kMinSwaps)) {
     verdict.ok = false;
     verdict.why = "vacuous: " + std::to_string(verdict.acked) + " acknowledged appends, " +
@@ -42,7 +42,7 @@ bool RunSeed(const SimScenario& scenario, uint64_t seed, bool verbose, bool trac
   }
   if (verdict.ok && seed % kRepeatEvery == 0) {
     ++totals->repeated;
-    if (RunEmbeddedSim(scenario, seed, false).trace_hash != verdict.trace_hash) {
+    if (RunSim(scenario, seed, false).trace_hash != verdict.trace_hash) {
       verdict.ok = false;
       verdict.why = "not deterministic: a second run has another trace hash";
     }
@@ -70,14 +70,17 @@ bool RunSeed(const SimScenario& scenario, uint64_t seed, bool verbose, bool trac
 }
 
 // Runs many seeds of one scenario; false if one fails or an expected fault fired in none.
-bool RunScenario(const SimScenario& scenario, uint64_t first, uint64_t seeds, double seconds) {
+bool RunScenario(const SimScenario& scenario, uint64_t first, uint64_t seeds, double seconds,
+                 bool stop_at_failure) {
   Totals totals;
   auto start = std::chrono::steady_clock::now();
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
     std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
     if (seconds > 0 && spent.count() > seconds) break;
+    if (stop_at_failure) std::printf("running %" PRIu64 "\n", seed);
+    std::fflush(stdout);
     RunSeed(scenario, seed, false, false, &totals);
-    if (totals.failures >= 5) break;
+    if (totals.failures >= (stop_at_failure ? 1 : 5)) break;
   }
   bool ok = totals.failures == 0;
   std::printf("%-14s %s  seeds %" PRIu64 "  acked %" PRIu64 "  swaps %" PRIu64
@@ -108,6 +111,7 @@ int main(int argc, char** argv) {
   std::string name;
   bool trace = false;
   bool list = false;
+  bool stop_at_failure = false;
   double seconds = 0;
   auto* one = app.add_option("--seed", seed, "run this seed alone");
   app.add_option("--seeds", seeds, "run so many seeds of each scenario")->excludes(one);
@@ -115,6 +119,8 @@ int main(int argc, char** argv) {
   app.add_option("--first", first, "with --seeds: the first seed")->capture_default_str();
   app.add_option("--scenario", name, "only this scenario (see --list)");
   app.add_flag("--trace", trace, "with --seed: print the history, one event a line");
+  app.add_flag("--stop-at-failure", stop_at_failure,
+               "with --seeds: name each seed before it runs, stop at the first that fails");
   app.add_flag("--list", list, "list the scenarios");
   app.footer("Examples:\n  vlog-sim --seeds 200\n  vlog-sim --scenario crashes --seed 17 --trace");
   try {
@@ -143,7 +149,7 @@ int main(int argc, char** argv) {
     if (seed != 0) {
       ok &= RunSeed(scenario, seed, true, trace, &totals);
     } else {
-      ok &= RunScenario(scenario, first, seeds, seconds);
+      ok &= RunScenario(scenario, first, seeds, seconds, stop_at_failure);
     }
   }
   return ok ? 0 : 4;

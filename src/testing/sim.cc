@@ -1,0 +1,91 @@
+#include "testing/sim.h"
+
+#include "testing/embedded_sim.h"
+#include "testing/quorum_sim.h"
+
+namespace vlog::testing {
+namespace {
+
+std::vector<SimScenario> MakeScenarios() {
+  std::vector<SimScenario> all;
+  SimScenario crashes;
+  crashes.name = "crashes";
+  crashes.about = "the process is killed and started again; unsynced writes are lost or torn";
+  crashes.expected_faults = {"crash", "torn write", "lost unsynced write", "lost name change"};
+  all.push_back(crashes);
+
+  SimScenario full = crashes;
+  full.name = "full-disk";
+  full.about = "the disk is full now and then, and the process is killed";
+  full.full_disk = true;
+  full.expected_faults = {"crash", "disk full"};
+  all.push_back(full);
+
+  SimScenario slow = crashes;
+  slow.name = "slow-disk";
+  slow.about = "the disk is slow now and then, and the process is killed";
+  slow.slow_disk = true;
+  slow.expected_faults = {"crash", "slow disk"};
+  all.push_back(slow);
+
+  SimScenario syncs = crashes;
+  syncs.name = "failed-syncs";
+  syncs.about = "syncs fail and lose what they covered; the process is killed";
+  syncs.failed_syncs = true;
+  syncs.expected_faults = {"crash", "failed sync"};
+  all.push_back(syncs);
+
+  SimScenario rot = crashes;
+  rot.name = "bit-rot";
+  rot.about = "bits of the journal flip while the process is down";
+  rot.bit_rot = true;
+  rot.expected_faults = {"crash", "bit rot"};
+  all.push_back(rot);
+
+  SimScenario calm = crashes;
+  calm.name = "calm";
+  calm.about = "no faults: the process stops in good order and starts again";
+  calm.crashes = false;
+  calm.expected_faults = {};
+  all.push_back(calm);
+
+  SimScenario quorum;
+  quorum.name = "quorum";
+  quorum.world = SimScenario::World::kQuorum;
+  quorum.about = "competing clients on a quorum loglet; late messages and client crashes";
+  quorum.steps_a_life = 15'000;
+  quorum.expected_faults = {"crash"};
+  all.push_back(quorum);
+
+  SimScenario lossy = quorum;
+  lossy.name = "quorum-lossy";
+  lossy.about = "the same, with lost replies and stores that are cut off";
+  lossy.message_loss = true;
+  lossy.stores_down = true;
+  lossy.expected_faults = {"crash", "lost message", "store down"};
+  all.push_back(lossy);
+  return all;
+}
+
+}  // namespace
+
+const std::vector<SimScenario>& SimScenarios() {
+  static const std::vector<SimScenario> all = MakeScenarios();
+  return all;
+}
+
+const SimScenario* FindSimScenario(const std::string& name) {
+  for (const SimScenario& scenario : SimScenarios()) {
+    if (scenario.name == name) return &scenario;
+  }
+  return nullptr;
+}
+
+SimVerdict RunSim(const SimScenario& scenario, uint64_t seed, bool keep_history) {
+  if (scenario.world == SimScenario::World::kQuorum) {
+    return RunQuorumSim(scenario, seed, keep_history);
+  }
+  return RunEmbeddedSim(scenario, seed, keep_history);
+}
+
+}  // namespace vlog::testing
