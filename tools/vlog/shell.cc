@@ -31,9 +31,9 @@ Task<void> Shell::RunAndClose(Task<int> command) {
 }
 
 Task<Status> Shell::Close() {
-  if (directory_ == nullptr || closed_) co_return absl::OkStatus();
-  closed_ = true;
-  co_return co_await directory_->Close();
+  if (directory_ == nullptr) co_return absl::OkStatus();
+  retired_ = std::move(directory_);
+  co_return co_await retired_->Close();
 }
 
 Task<StatusOr<embedded::Directory*>> Shell::OpenDirectory(Access access) {
@@ -51,27 +51,16 @@ Task<StatusOr<embedded::Directory*>> Shell::OpenDirectory(Access access) {
 }
 
 Task<StatusOr<virtuallog::SharedLog*>> Shell::OpenLog(Access access) {
-  if (access == Access::kWrite && !arguments_.directory.empty()) {
-    Status exists = co_await CheckThatLogExists();
-    VLOG_CO_RETURN_IF_ERROR(exists);
+  if (access == Access::kWrite) {
+    // Opening for writing would make the folder; opening for reading touches nothing.
+    StatusOr<virtuallog::SharedLog*> existing = co_await OpenLog(Access::kRead);
+    VLOG_CO_RETURN_IF_ERROR(existing);
+    Status closed = co_await Close();
+    VLOG_CO_RETURN_IF_ERROR(closed);
   }
   StatusOr<embedded::Directory*> directory = co_await OpenDirectory(access);
   VLOG_CO_RETURN_IF_ERROR(directory);
   co_return co_await (*directory)->OpenLog(arguments_.log, access == Access::kAppend);
-}
-
-Task<Status> Shell::CheckThatLogExists() {
-  // Opening for writing would make the folder; opening for reading touches nothing.
-  embedded::DirectoryOptions options;
-  options.access = embedded::DirectoryOptions::Access::kRead;
-  StatusOr<std::unique_ptr<embedded::Directory>> opened =
-      co_await embedded::Directory::Open(executor(), arguments_.directory, options);
-  VLOG_CO_RETURN_IF_ERROR(opened);
-  checked_ = *std::move(opened);
-  StatusOr<virtuallog::SharedLog*> log = co_await checked_->OpenLog(arguments_.log, false);
-  Status closed = co_await checked_->Close();
-  VLOG_CO_RETURN_IF_ERROR(log);
-  co_return closed;
 }
 
 }  // namespace vlog::cli

@@ -33,7 +33,7 @@ class Shell {
   // The log that the arguments name. Its object lives as long as the shell.
   Task<StatusOr<virtuallog::SharedLog*>> OpenLog(Access access);
   Task<StatusOr<embedded::Directory*>> OpenDirectory(Access access);
-  // Closes the directory; Run() does it too. The handles are closed first.
+  // Closes the directory; Run() does it too. The handles are closed first; another may be opened.
   Task<Status> Close();
 
   const GlobalArguments& arguments() const { return arguments_; }
@@ -45,15 +45,13 @@ class Shell {
 
  private:
   Task<void> RunAndClose(Task<int> command);
-  Task<Status> CheckThatLogExists();
 
   GlobalArguments arguments_;
   Output out_;
   boost::asio::io_context context_{1};
-  // Destroyed when the loop has run dry: what waited on it has unwound by then.
-  std::unique_ptr<embedded::Directory> checked_;
   std::unique_ptr<embedded::Directory> directory_;
-  bool closed_ = false;
+  // Closed; destroyed only when the loop has run on, so that what waited on it has unwound.
+  std::unique_ptr<embedded::Directory> retired_;
   int exit_code_ = 0;
 };
 
