@@ -15,7 +15,7 @@ constexpr Duration kOpenRetry = std::chrono::milliseconds(20);
 
 }  // namespace
 
-Directory::Directory(std::unique_ptr<env::Env> env, DirectoryOptions options)
+Directory::Directory(std::shared_ptr<env::Env> env, DirectoryOptions options)
     : env_(std::move(env)), options_(options) {}
 
 Directory::~Directory() = default;
@@ -26,7 +26,7 @@ Task<StatusOr<std::unique_ptr<Directory>>> Directory::Open(boost::asio::any_io_e
   return OpenOn(env::NewRealEnv(std::move(executor), std::move(path)), options);
 }
 
-Task<StatusOr<std::unique_ptr<Directory>>> Directory::OpenOn(std::unique_ptr<env::Env> env,
+Task<StatusOr<std::unique_ptr<Directory>>> Directory::OpenOn(std::shared_ptr<env::Env> env,
                                                              DirectoryOptions options) {
   std::unique_ptr<Directory> directory(new Directory(std::move(env), options));
   Status opened;

@@ -39,8 +39,8 @@ class Directory {
   static Task<StatusOr<std::unique_ptr<Directory>>> Open(boost::asio::any_io_executor executor,
                                                          std::string path,
                                                          DirectoryOptions options = {});
-  // The same on another world, which it takes over; for the simulator.
-  static Task<StatusOr<std::unique_ptr<Directory>>> OpenOn(std::unique_ptr<env::Env> env,
+  // The same on another world; for the simulator.
+  static Task<StatusOr<std::unique_ptr<Directory>>> OpenOn(std::shared_ptr<env::Env> env,
                                                            DirectoryOptions options);
   ~Directory();
 
@@ -60,11 +60,11 @@ class Directory {
   env::Env& env() { return *env_; }
 
  private:
-  Directory(std::unique_ptr<env::Env> env, DirectoryOptions options);
+  Directory(std::shared_ptr<env::Env> env, DirectoryOptions options);
   Task<Status> OpenForWriting();
   Task<Status> OpenForReading();
 
-  std::unique_ptr<env::Env> env_;
+  std::shared_ptr<env::Env> env_;
   DirectoryOptions options_;
   std::unique_ptr<env::DiskLock> lock_;
   std::unique_ptr<storage::Journal> journal_;   // kReadWrite

@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace vlog::storage {
+namespace {
+
+// Marks in one group, and about what one takes.
+constexpr size_t kMostMarks = 32;
+constexpr uint64_t kMarkBytes = 256;
+
+}  // namespace
 
 Journal::Journal(env::Env& env, std::string directory, JournalOptions options, StateFactory factory)
     : env_(env),
@@ -80,7 +87,7 @@ Task<void> Journal::WriteNextGroup(bool mark_only) {
                                     first.entry_class == EntryClass::kData);
     if (ready.ok()) group = TakeGroup();
   } else {
-    ready = co_await PrepareToWrite(kGroupFrameBytes, false);
+    ready = co_await PrepareToWrite(kGroupFrameBytes + kMostMarks * kMarkBytes, false);
   }
   if (absl::IsResourceExhausted(ready)) {
     RefuseData(std::move(group), ready);
@@ -95,7 +102,8 @@ Task<void> Journal::WriteNextGroup(bool mark_only) {
   header.previous_end = last_end_;
   header.ordinal = contents_.ordinal;
   std::vector<Entry> entries;
-  entries.reserve(group.size());
+  if (mark_only) entries = TakeMarks();
+  entries.reserve(entries.size() + group.size());
   for (Pending& pending : group) entries.push_back(pending.entry);
   JournalPosition at = write_end_;
   BytesList data = EncodeGroup(contents_.id, at, header, entries);
@@ -105,7 +113,7 @@ Task<void> Journal::WriteNextGroup(bool mark_only) {
   last_group_bytes_ = bytes;
   Status written = co_await file_->Write(at.offset, std::move(data), env::Durability::kSynced);
   if (written.ok()) {
-    mark_due_ = !group.empty();
+    mark_due_ = !group.empty() || !unmarked_.empty();
     Complete(std::move(group), at, bytes);
   } else if (absl::IsResourceExhausted(written)) {
     // What control entries need is in the next segment, whose blocks are written.
@@ -183,6 +191,19 @@ std::vector<Journal::Pending> Journal::TakeGroup() {
   return group;
 }
 
+std::vector<Entry> Journal::TakeMarks() {
+  // Bounded like any group; what does not fit is in the next mark.
+  std::vector<Entry> marks;
+  while (!unmarked_.empty() && marks.size() < kMostMarks) {
+    StreamId id = *unmarked_.begin();
+    unmarked_.erase(unmarked_.begin());
+    if (Stream* stream = contents_.streams.Find(id)) {
+      marks.push_back(StreamTable::MarkEntry(*stream));
+    }
+  }
+  return marks;
+}
+
 void Journal::Complete(std::vector<Pending> group, JournalPosition at, uint64_t bytes) {
   write_end_ = last_end_ = {at.segment, at.offset + bytes};
   contents_.durable_end = last_end_;
@@ -192,6 +213,7 @@ void Journal::Complete(std::vector<Pending> group, JournalPosition at, uint64_t 
   // All is applied before anybody hears of it, so that a caller who looks finds it.
   for (Pending& pending : group) {
     contents_.ordinal += pending.entry.count;
+    if (pending.entry.count > 0) unmarked_.insert(pending.entry.stream);
     Status applied = contents_.Apply(pending.entry, at.offset);
     VLOG_CHECK(applied.ok(), Message(applied));
   }

@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,7 @@ class Journal {
   Task<Status> AwaitNextSegment();
   Task<Status> Roll();
   std::vector<Pending> TakeGroup();
+  std::vector<Entry> TakeMarks();
   void Complete(std::vector<Pending> group, JournalPosition at, uint64_t bytes);
   void RefuseData(std::vector<Pending> group, const Status& why);
   void StopForGood(std::vector<Pending> group, const Status& why);
@@ -132,6 +134,7 @@ class Journal {
   JournalPosition write_end_;        // where the next group goes
   JournalPosition last_end_;         // where the last group ended, maybe in the segment before
   bool mark_due_ = false;            // no durable group header calls the last entries synced
+  std::set<StreamId> unmarked_;      // streams that moved since the last mark
   std::deque<Pending> queue_;
   Status stopped_;
   bool closing_ = false;

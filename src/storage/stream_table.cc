@@ -8,6 +8,12 @@ namespace vlog::storage {
 namespace {
 
 enum JournalEntryType : uint16_t { kCreateStream = 1, kDropStream = 2 };
+constexpr uint16_t kMark = 0xffff;  // an entry type of every stream
+
+void PutNames(std::string* out, const std::string& kind, const std::string& key) {
+  PutString(out, kind);
+  PutString(out, key);
+}
 
 }  // namespace
 
@@ -15,8 +21,7 @@ Entry StreamTable::CreateEntry(StreamId id, const std::string& kind, const std::
   Entry entry;
   entry.type = kCreateStream;
   entry.first = id.value();
-  PutString(&entry.meta, kind);
-  PutString(&entry.meta, key);
+  PutNames(&entry.meta, kind, key);
   return entry;
 }
 
@@ -27,28 +32,52 @@ Entry StreamTable::DropEntry(StreamId id) {
   return entry;
 }
 
+Entry StreamTable::MarkEntry(const Stream& stream) {
+  Entry entry;
+  entry.stream = stream.id;
+  entry.type = kMark;
+  entry.first = stream.state->end();
+  PutNames(&entry.meta, stream.kind, stream.key);
+  return entry;
+}
+
+Status StreamTable::ApplyOrphan(const Entry& entry) {
+  // Its creation was lost, or it was dropped while this entry was on its way.
+  if (!damaged_ || (entry.count == 0 && entry.type != kMark)) return absl::OkStatus();
+  uint64_t& end = orphans_[entry.stream];
+  if (entry.first > end) unplaced_ -= std::min(unplaced_, entry.first - end);
+  end = std::max(end, entry.first + entry.count);
+  if (entry.type != kMark) return absl::OkStatus();
+  // A mark knows the stream's name: it comes back as one that lost its state.
+  Status created = CreateFrom(entry.stream, entry.meta);
+  VLOG_RETURN_IF_ERROR(created);
+  streams_[entry.stream]->state->SkipTo(end);
+  orphans_.erase(entry.stream);
+  return absl::OkStatus();
+}
+
+Status StreamTable::CreateFrom(StreamId id, std::string_view names) {
+  Decoder in(names);
+  std::string kind(in.String());
+  std::string key(in.String());
+  if (!in.done()) return absl::DataLossError("malformed creation of a stream");
+  return Create(id, std::move(kind), std::move(key));
+}
+
 Status StreamTable::Apply(const Entry& entry) {
   if (entry.stream != StreamId(0)) {
     Stream* stream = Find(entry.stream);
-    if (stream == nullptr) {
-      // Its creation was lost, or it was dropped while this entry was on its way.
-      orphan_end_ = std::max(orphan_end_, entry.first + entry.count);
-      return absl::OkStatus();
-    }
-    if (entry.count > 0 && entry.first > stream->state->end()) {
+    if (stream == nullptr) return ApplyOrphan(entry);
+    bool skips = (entry.count > 0 || entry.type == kMark) && entry.first > stream->state->end();
+    if (skips) {
       unplaced_ -= std::min(unplaced_, entry.first - stream->state->end());
+      stream->state->SkipTo(entry.first);
     }
-    stream->state->Apply(entry);
+    if (entry.type != kMark) stream->state->Apply(entry);
     return absl::OkStatus();
   }
   StreamId id(entry.first);
-  if (entry.type == kCreateStream) {
-    Decoder in(entry.meta);
-    std::string kind(in.String());
-    std::string key(in.String());
-    if (!in.done()) return absl::DataLossError("malformed creation of a stream");
-    return Create(id, std::move(kind), std::move(key));
-  }
+  if (entry.type == kCreateStream) return CreateFrom(id, entry.meta);
   if (entry.type == kDropStream) {
     if (Stream* stream = Find(id)) {
       by_key_.erase(stream->key);
@@ -92,7 +121,9 @@ void StreamTable::NoteDamage(uint64_t lost) {
 void StreamTable::SettleDamage() {
   if (!damaged_) return;
   for (auto& [id, stream] : streams_) stream->state->Damaged(unplaced_);
-  lost_bound_ = std::max(lost_bound_.value_or(0), unplaced_ + orphan_end_);
+  uint64_t orphan_end = 0;
+  for (const auto& [id, end] : orphans_) orphan_end = std::max(orphan_end, end);
+  lost_bound_ = std::max(lost_bound_.value_or(0), unplaced_ + orphan_end);
   damaged_ = false;
   unplaced_ = 0;
 }

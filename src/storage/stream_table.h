@@ -25,6 +25,8 @@ class StreamState {
   // most `lost` positions that lie at end() and above. The state takes them as used and seals
   // itself, so that no position is ever given out twice.
   virtual void Damaged(uint64_t lost) = 0;
+  // Lost entries covered the positions in [end(), end).
+  virtual void SkipTo(uint64_t end) = 0;
   // Positions that entries cover: [trim(), end()). Entries below trim() are not needed any more.
   virtual uint64_t trim() const = 0;
   virtual uint64_t end() const = 0;
@@ -49,6 +51,8 @@ class StreamTable {
   // Entries of the journal's own stream 0.
   static Entry CreateEntry(StreamId id, const std::string& kind, const std::string& key);
   static Entry DropEntry(StreamId id);
+  // Where a stream stands, written when the journal is idle: it tells what damage just below took.
+  static Entry MarkEntry(const Stream& stream);
 
   // kDataLoss if the entry makes no sense, kInvalidArgument for an unknown stream kind.
   Status Apply(const Entry& entry);
@@ -70,6 +74,8 @@ class StreamTable {
   StreamId TakeId();
 
  private:
+  Status ApplyOrphan(const Entry& entry);
+  Status CreateFrom(StreamId id, std::string_view names);
   Status Create(StreamId id, std::string kind, std::string key);
 
   StateFactory factory_;
@@ -78,7 +84,7 @@ class StreamTable {
   StreamId next_id_{1};
   bool damaged_ = false;
   uint64_t unplaced_ = 0;
-  uint64_t orphan_end_ = 0;  // of entries whose stream's creation was lost
+  std::map<StreamId, uint64_t> orphans_;  // ends of streams whose creation was lost
   std::optional<uint64_t> lost_bound_;
 };
 

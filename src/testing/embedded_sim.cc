@@ -42,19 +42,27 @@ class EmbeddedSim {
  private:
   // Opens the directory and its logs and starts the clients; false if the verdict is out.
   bool Begin(int life) {
-    auto env = std::make_unique<env::SimEnv>(world_, image_, "process" + std::to_string(life));
-    env_ = env.get();
+    env_ = std::make_shared<env::SimEnv>(world_, image_, "process" + std::to_string(life));
     DirectoryOptions directory_options;
     directory_options.journal.segment_bytes = 32 * 1024;
     directory_options.journal.max_group_bytes = 8 * 1024;
     directory_options.journal.checkpoint_bytes = 12 * 1024;
     Outcome<StatusOr<std::unique_ptr<Directory>>> opened =
-        StartTask(*env_, Directory::OpenOn(std::move(env), directory_options));
+        StartTask(*env_, Directory::OpenOn(env_, directory_options));
     opening_ = opened;
+    if (scenario_.crashes && world_.Chance(0.3)) {
+      // Some lives end before they have begun.
+      uint64_t steps = world_.RandomBelow(80);
+      while (steps-- > 0 && !opened->has_value()) world_.Step();
+      if (!opened->has_value()) {
+        ++verdict_.faults["crash while opening"];
+        Kill();
+        return Begin(life);
+      }
+    }
     world_.RunUntil([&] { return opened->has_value(); }, world_.now() + kOpenLimit);
     if (!opened->has_value()) return Fail("opening the directory does not end");
     if (!(*opened)->ok()) {
-      env_ = nullptr;  // it died with the directory that could not be opened
       return Fail("cannot open the directory: " + (*opened)->status().ToString());
     }
     directory_ = **std::move(*opened);
@@ -139,7 +147,7 @@ class EmbeddedSim {
     workloads_.clear();
     opening_.reset();
     directory_.reset();
-    env_ = nullptr;
+    env_.reset();
     image_.Crash();
   }
 
@@ -196,7 +204,7 @@ class EmbeddedSim {
   SimVerdict verdict_;
 
   // One life.
-  env::SimEnv* env_ = nullptr;
+  std::shared_ptr<env::SimEnv> env_;
   Outcome<StatusOr<std::unique_ptr<Directory>>> opening_;
   std::unique_ptr<Directory> directory_;
   std::vector<std::unique_ptr<LogWorkload>> workloads_;

@@ -90,15 +90,20 @@ class FakeQuorumLoglet final : public loglets::Loglet {
       auto serve = [cluster = &cluster_, id = id_]() -> StatusOr<Tail> {
         if (Gone(*cluster, id)) return Tail{Offset(), true};
         FakeLoglet& loglet = cluster->loglet(id);
-        bool sealed = false;
-        for (const FakeStore& store : loglet.stores) sealed |= store.sealed;
-        return Tail{loglet.sequencer.committed, sealed};
+        // A sealed tail is no answer to where the log ends: it tells what a repair may have raised.
+        Tail tail{loglet.sequencer.committed, false};
+        for (const FakeStore& store : loglet.stores) tail.sealed |= store.sealed;
+        for (const FakeStore& store : loglet.stores) {
+          if (tail.sealed) tail.offset = std::max(tail.offset, store.tail);
+        }
+        return tail;
       };
       auto pending = FakeCall<Tail>::Run(env_, cluster_, serve);
       StatusOr<Tail> tail = co_await std::move(pending);
+      if (tail.ok() && tail->sealed) co_return tail;
       if (tail.ok()) {
         hint_ = std::max(hint_, tail->offset);
-        if (hint_ > beyond || tail->sealed) co_return Tail{hint_, tail->sealed};
+        if (hint_ > beyond) co_return Tail{hint_, false};
       }
       if (env_.scheduler().Now() >= deadline) co_return absl::DeadlineExceededError("no growth");
       Status slept = co_await env_.scheduler().Sleep(kPoll);

@@ -25,7 +25,7 @@ DirectoryOptions SmallOptions() {
 }
 
 // Three appends, a swap and a trim, from an empty disk to a closed directory.
-Task<Status> Script(std::unique_ptr<env::Env> env, std::unique_ptr<Directory>* keep,
+Task<Status> Script(std::shared_ptr<env::Env> env, std::unique_ptr<Directory>* keep,
                     HistoryRecorder& history) {
   StatusOr<std::unique_ptr<Directory>> opened =
       co_await Directory::OpenOn(std::move(env), SmallOptions());
@@ -62,8 +62,7 @@ uint64_t RunKilledAt(uint64_t seed, uint64_t kill_at) {
   env::SimWorld world(seed);
   env::SimDiskImage image(world);
   HistoryRecorder history(world, checker::Options());
-  auto owned = std::make_unique<env::SimEnv>(world, image, "script");
-  env::SimEnv* env = owned.get();
+  auto env = std::make_shared<env::SimEnv>(world, image, "script");
   std::unique_ptr<Directory> directory;
   uint64_t steps = 0;
   bool killed = false;
@@ -73,7 +72,7 @@ uint64_t RunKilledAt(uint64_t seed, uint64_t kill_at) {
     killed = true;
     env->Crash();
   });
-  Outcome<Status> done = StartTask(*env, Script(std::move(owned), &directory, history));
+  Outcome<Status> done = StartTask(*env, Script(env, &directory, history));
   world.RunUntil([&] { return killed || done->has_value(); },
                  world.now() + std::chrono::minutes(5));
   if (!killed) {
@@ -85,9 +84,8 @@ uint64_t RunKilledAt(uint64_t seed, uint64_t kill_at) {
   directory.reset();
   image.Crash();
 
-  auto next = std::make_unique<env::SimEnv>(world, image, "recovery");
-  env::SimEnv* next_env = next.get();
-  auto opened = RunTask(world, *next_env, Directory::OpenOn(std::move(next), SmallOptions()));
+  auto next_env = std::make_shared<env::SimEnv>(world, image, "recovery");
+  auto opened = RunTask(world, *next_env, Directory::OpenOn(next_env, SmallOptions()));
   REQUIRE(opened.has_value());
   INFO(opened->status().ToString());
   REQUIRE(opened->ok());

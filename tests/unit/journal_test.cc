@@ -29,7 +29,7 @@ class CountingState final : public StreamState {
     if (entry.type == kTrimType) {
       trim_ = std::max(trim_, entry.first);
     } else {
-      CHECK(entry.first >= end_);
+      CHECK(entry.first == end_);
       end_ = entry.first + entry.count;
     }
   }
@@ -37,6 +37,7 @@ class CountingState final : public StreamState {
     damaged_ = true;
     end_ += lost;
   }
+  void SkipTo(uint64_t end) override { end_ = std::max(end_, end); }
   uint64_t trim() const override { return trim_; }
   uint64_t end() const override { return end_; }
   std::string Encode() const override {

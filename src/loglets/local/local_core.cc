@@ -11,9 +11,8 @@ void LocalState::Apply(const storage::Entry& entry) {
   switch (entry.type) {
     case kBatchEntry: {
       StatusOr<BatchHeader> header = DecodeBatchHeader(entry.meta);
-      VLOG_CHECK(header.ok() && entry.first >= tail_, "batches follow each other");
+      VLOG_CHECK(header.ok() && entry.first == tail_, "batches follow each other");
       VLOG_CHECK(!sealed_, "no batch follows the seal in the journal");
-      // A jump follows lost entries; the range in between reads as lost.
       tail_ = entry.first + entry.count;
       writers_.Take(*header, Offset(entry.first));
       break;
@@ -38,6 +37,11 @@ void LocalState::Damaged(uint64_t lost) {
   tail_ += lost;
   sealed_ = true;
   writers_.Clear();
+}
+
+void LocalState::SkipTo(uint64_t end) {
+  // The range in between reads as lost.
+  tail_ = std::max(tail_, end);
 }
 
 std::string LocalState::Encode() const {

@@ -23,6 +23,7 @@ class LocalState final : public storage::StreamState {
  public:
   void Apply(const storage::Entry& entry) override;
   void Damaged(uint64_t lost) override;
+  void SkipTo(uint64_t end) override;
   uint64_t trim() const override { return trim_; }
   uint64_t end() const override { return tail_; }
   std::string Encode() const override;
@@ -47,6 +48,7 @@ class TombstoneState final : public storage::StreamState {
                                   SegmentIndex floor);
   void Apply(const storage::Entry& entry) override;
   void Damaged(uint64_t) override {}
+  void SkipTo(uint64_t) override {}
   uint64_t trim() const override { return 0; }
   uint64_t end() const override { return 0; }
   std::string Encode() const override;
