@@ -20,7 +20,8 @@ class Instant {
   constexpr Duration since_start() const { return since_start_; }
   friend constexpr auto operator<=>(Instant, Instant) = default;
   friend constexpr Instant operator+(Instant i, Duration d) {
-    return i.since_start_ > Duration::max() - d ? Max() : Instant(i.since_start_ + d);
+    bool beyond = d > Duration(0) && i.since_start_ > Duration::max() - d;
+    return beyond ? Max() : Instant(i.since_start_ + d);
   }
   friend constexpr Duration operator-(Instant a, Instant b) {
     return a.since_start_ - b.since_start_;

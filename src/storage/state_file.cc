@@ -47,14 +47,14 @@ uint64_t SlotBytesFor(size_t value_bytes) {
   return (need + kSlotUnit - 1) / kSlotUnit * kSlotUnit;
 }
 
-std::string WholeFile(uint64_t slot_bytes, uint64_t version, const std::string& value) {
+std::string WholeFile(uint64_t slot_bytes, std::string first, std::string second) {
   std::string contents;
   PutFixed(&contents, kMagic);
   PutFixed(&contents, slot_bytes);
   contents.resize(kHeaderBytes, '\0');
-  std::string slot = EncodeSlot(version, value);
-  slot.resize(slot_bytes, '\0');
-  return contents + slot + slot;
+  first.resize(slot_bytes, '\0');
+  second.resize(slot_bytes, '\0');
+  return contents + first + second;
 }
 
 }  // namespace
@@ -75,7 +75,8 @@ Task<StatusOr<std::unique_ptr<StateFile>>> StateFile::Create(env::Env& env, std:
       co_await env.disk().Open(name, env::OpenMode::kRead);
   if (existing.ok()) co_return absl::AlreadyExistsError(name + " exists");
   if (!absl::IsNotFound(existing.status())) co_return existing.status();
-  std::string contents = WholeFile(SlotBytesFor(value.size()), 1, value);
+  std::string slot = EncodeSlot(1, value);
+  std::string contents = WholeFile(SlotBytesFor(value.size()), slot, slot);
   Status written = co_await ReplaceFile(env, name, std::move(contents));
   VLOG_CO_RETURN_IF_ERROR(written);
   co_return co_await Open(env, name, env::OpenMode::kReadWrite);
@@ -128,6 +129,11 @@ Task<StatusOr<StateFile::Copies>> StateFile::ReadCopies() {
 }
 
 Task<Status> StateFile::Refresh() {
+  // A value that outgrew its file lies in another one under the same name.
+  StatusOr<std::shared_ptr<env::File>> file =
+      co_await env_.disk().Open(name_, env::OpenMode::kRead);
+  VLOG_CO_RETURN_IF_ERROR(file);
+  file_ = *file;
   StatusOr<Copies> copies = co_await ReadCopies();
   VLOG_CO_RETURN_IF_ERROR(copies);
   const Slot& durable = copies->second ? *copies->second : *copies->first;
@@ -143,16 +149,24 @@ Task<Status> StateFile::WriteCopies(Bytes slot) {
   co_return co_await file_->Write(kHeaderBytes + slot_bytes_, data, env::Durability::kSynced);
 }
 
+Task<Status> StateFile::Grow(size_t value_bytes) {
+  // The old value in a file with more room: a reader sees nothing new before its name is durable.
+  uint64_t slot_bytes = SlotBytesFor(value_bytes);
+  std::string slot = EncodeSlot(version_, value_);
+  Status written = co_await ReplaceFile(env_, name_, WholeFile(slot_bytes, slot, slot));
+  VLOG_CO_RETURN_IF_ERROR(written);
+  StatusOr<std::shared_ptr<env::File>> file =
+      co_await env_.disk().Open(name_, env::OpenMode::kReadWrite);
+  VLOG_CO_RETURN_IF_ERROR(file);
+  file_ = *file;
+  slot_bytes_ = slot_bytes;
+  co_return absl::OkStatus();
+}
+
 Task<Status> StateFile::Write(std::string value) {
   if (kSlotHeaderBytes + value.size() > slot_bytes_) {
-    std::string contents = WholeFile(SlotBytesFor(value.size()), version_ + 1, value);
-    Status written = co_await ReplaceFile(env_, name_, std::move(contents));
-    VLOG_CO_RETURN_IF_ERROR(written);
-    StatusOr<std::shared_ptr<env::File>> file =
-        co_await env_.disk().Open(name_, env::OpenMode::kReadWrite);
-    VLOG_CO_RETURN_IF_ERROR(file);
-    file_ = *file;
-    co_return co_await Refresh();
+    Status grown = co_await Grow(value.size());
+    VLOG_CO_RETURN_IF_ERROR(grown);
   }
   Bytes slot(EncodeSlot(version_ + 1, value));
   Status written = co_await WriteCopies(std::move(slot));

@@ -37,6 +37,7 @@ class StateFile {
   StateFile(env::Env& env, std::string name) : env_(env), name_(std::move(name)) {}
   Task<StatusOr<Copies>> ReadCopies();
   Task<Status> WriteCopies(Bytes slot);
+  Task<Status> Grow(size_t value_bytes);
 
   env::Env& env_;
   std::string name_;

@@ -81,7 +81,9 @@ void AppenderCore::OnResult(SeqNo first, StatusOr<Offset> result) {
   if (result.ok()) {
     last_taken_ = entry.batch.header.last();
     Complete(std::move(entry), result);
-  } else if (absl::IsFailedPrecondition(result.status())) {
+  } else if (absl::IsFailedPrecondition(result.status()) ||
+             (absl::IsInvalidArgument(result.status()) && ended_)) {
+    // Not stored: the segment is sealed, or a batch before it was not stored there.
     ended_ = true;
     closed_.insert(std::upper_bound(closed_.begin(), closed_.end(), entry, in_order),
                    std::move(entry));

@@ -44,7 +44,10 @@ class AppenderCore {
   WriterId writer() const { return writer_; }
   SeqNo next_seq() const { return next_seq_; }
   size_t waiting_bytes() const { return waiting_bytes_; }
-  bool idle() const { return !forming_ && closed_.empty() && in_flight_.empty(); }
+  // Every record that was taken has been completed.
+  bool idle() const {
+    return !forming_ && closed_.empty() && in_flight_.empty() && unknown_.empty();
+  }
 
   // kInvalidArgument or kResourceExhausted: not taken, and `done` is untouched.
   Status Submit(std::string_view payload, RecordDone& done);

@@ -270,6 +270,27 @@ class Damage(Cli):
 
 
 class History(Cli):
+    def history(self, shown):
+        """An append of "x" at 0 and a read that shows `shown` there."""
+        events = [
+            {"type": "invoke", "id": 1, "op": "append", "sess": "w", "seq": 0, "arg": ["x"]},
+            {"type": "ok", "id": 1, "op": "append", "res": 0},
+            {"type": "invoke", "id": 2, "op": "read", "sess": "r", "arg": [0, 1]},
+            {"type": "ok", "id": 2, "op": "read", "res": [[0, shown]]},
+        ]
+        lines = [json.dumps({"t": t, "proc": "p", **event}) for t, event in enumerate(events)]
+        return "".join(line + "\n" for line in lines).encode()
+
+    def test_a_good_history_is_ok_with_counts_also_when_its_last_line_is_cut(self):
+        for tail in (b"", b'{"t":9,"ty'):
+            out, _ = self.run_vlog("check", self.path("h", self.history("x") + tail))
+            self.assertTrue(out.startswith(b"ok: 4 events"), out)
+
+    def test_a_violation_is_named_and_its_lines_are_shown(self):
+        out, _ = self.run_vlog("check", self.path("h", self.history("y")), code=4)
+        self.assertTrue(out.startswith(b"violation: I"), out)
+        self.assertIn(b"\nline 4: {", out)
+
     def test_a_malformed_history_exits_2_with_its_line(self):
         _, err = self.run_vlog("check", self.path("h", b'{"t":\nnonsense\n'), code=2)
         self.assertIn("line 1", err)
