@@ -39,7 +39,9 @@ class SimContractWorld final : public ContractWorld {
 class RealContractWorld final : public ContractWorld {
  public:
   RealContractWorld() { Begin(); }
-  ~RealContractWorld() override { End([] {}); }
+  ~RealContractWorld() override {
+    End([] {});
+  }
 
   std::string name() const override { return "real"; }
   env::Env& env() override { return *env_; }

@@ -1,4 +1,5 @@
-// The worlds that a contract suite runs in: the simulated one, and the real one on a temporary folder.
+// The worlds that a contract suite runs in: the simulated one, and the real one on a temporary
+// folder.
 #ifndef VLOG_TESTING_CONTRACT_WORLD_H_
 #define VLOG_TESTING_CONTRACT_WORLD_H_
 
@@ -21,8 +22,8 @@ class ContractWorld {
   virtual env::Env& env() = 0;
   // Lets the process run until `done()`; false if that does not come true in a long time.
   virtual bool RunUntil(std::function<bool()> done) = 0;
-  // The process is gone: destroy, in `before_env_goes`, all that was built on its Env. What it wrote
-  // and did not sync may be lost. Then a new one begins on the same disk.
+  // The process is gone: destroy, in `before_env_goes`, all that was built on its Env. What it
+  // wrote and did not sync may be lost. Then a new one begins on the same disk.
   virtual void Kill(std::function<void()> before_env_goes) = 0;
 
   template <typename T>

@@ -74,8 +74,8 @@ class EmbeddedSim {
       std::string prefix = name + std::to_string(life);
       WorkloadOptions options;
       options.trim_handle = "trimmer";
-      workloads_.push_back(std::make_unique<LogWorkload>(*env_, world_, ***log, history_, prefix,
-                                                         options, counts_));
+      workloads_.push_back(
+          std::make_unique<LogWorkload>(*env_, world_, ***log, history_, prefix, options, counts_));
     }
     return true;
   }

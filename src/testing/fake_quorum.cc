@@ -5,14 +5,17 @@
 namespace vlog::testing {
 
 FakeCluster::FakeCluster(env::SimWorld& world)
-    : world_(world), image_(world), env_(world, image_, "cluster"), metastore_(env_.scheduler()),
+    : world_(world),
+      image_(world),
+      env_(world, image_, "cluster"),
+      metastore_(env_.scheduler()),
       watched_(env_, metastore_) {}
 
 Duration FakeCluster::Delay() {
   // Mostly quick, now and then late enough to be overtaken by a whole reconfiguration.
   int64_t micros = world_.Chance(0.05) ? 20'000 : 400;
-  return std::chrono::microseconds(20 + static_cast<int64_t>(
-                                            world_.RandomBelow(static_cast<uint64_t>(micros))));
+  return std::chrono::microseconds(
+      20 + static_cast<int64_t>(world_.RandomBelow(static_cast<uint64_t>(micros))));
 }
 
 bool FakeCluster::Loses() {

@@ -1,6 +1,7 @@
-// A quorum loglet that is as small as one can be: three stores and a sequencer, all in the simulated
-// world, message delays and losses in between. The virtual log is tested on it before the real ones
-// exist: two sealers learn different tails, stores are cut off, sequencers go on as zombies.
+// A quorum loglet that is as small as one can be: three stores and a sequencer, all in the
+// simulated world, message delays and losses in between. The virtual log is tested on it before the
+// real ones exist: two sealers learn different tails, stores are cut off, sequencers go on as
+// zombies.
 //
 // It follows the rules of FAULTS.md section 3: a seal and its tail are one reply; the tail is the
 // highest of a seal quorum and is repaired before it is told; a sealed store takes nothing from a
@@ -35,8 +36,8 @@ struct FakeStore {
 };
 
 struct FakeSequencer {
-  Offset next;        // to be assigned
-  Offset committed;   // acknowledged by a quorum, and all before it
+  Offset next;       // to be assigned
+  Offset committed;  // acknowledged by a quorum, and all before it
   bool stopped = false;
   loglets::WritersTable writers;
   struct Waiting {

@@ -43,8 +43,7 @@ class FakeQuorumLoglet final : public loglets::Loglet {
     };
     env::LifeId client = env_.life();
     FakeCluster& cluster = cluster_;
-    cluster.SendAfter(client, kAppendTimeout,
-                      [finish] { finish(absl::UnknownError("no reply")); });
+    cluster.SendAfter(client, kAppendTimeout, [finish] { finish(absl::UnknownError("no reply")); });
     auto reply = [client, &cluster, finish](StatusOr<Offset> result) {
       if (cluster.Loses()) return;
       cluster.SendAfter(client, cluster.Delay(), [finish, result] { finish(result); });

@@ -10,8 +10,8 @@
 
 namespace vlog::testing {
 
-// Runs `serve` at the servers after a delay and brings its result back after another. A message that
-// is lost ends in kUnknown after a timeout: the caller cannot tell which of the two it was.
+// Runs `serve` at the servers after a delay and brings its result back after another. A message
+// that is lost ends in kUnknown after a timeout: the caller cannot tell which of the two it was.
 template <typename T>
 class FakeCall {
  public:

@@ -17,8 +17,8 @@ struct WorkloadOptions {
   int writers = 3;
   int readers = 2;
   bool trims = true;
-  // The handle of all trims: where a trim point is told only when it is durable everywhere, the same
-  // name in every life makes the checker see one that falls.
+  // The handle of all trims: where a trim point is told only when it is durable everywhere, the
+  // same name in every life makes the checker see one that falls.
   std::string trim_handle;
   uint64_t max_outstanding = 40;                  // appends of one writer
   Duration pause = std::chrono::milliseconds(3);  // longest between two operations of a client

@@ -95,9 +95,8 @@ class QuorumSim {
       options.readers = 1;
       options.max_outstanding = 15;
       options.pause = std::chrono::milliseconds(8);
-      client->workload =
-          std::make_unique<LogWorkload>(client->env, world_, *client->log, history_,
-                                        client->env.ProcessName(), options, counts_);
+      client->workload = std::make_unique<LogWorkload>(client->env, world_, *client->log, history_,
+                                                       client->env.ProcessName(), options, counts_);
       client->workload->Start();
     }
   }
@@ -133,8 +132,7 @@ class QuorumSim {
     client.log = **std::move(*client.opened);
     LogWorkload workload(client.env, world_, *client.log, history_, client.env.ProcessName(),
                          WorkloadOptions(), counts_);
-    std::optional<Status> checked =
-        RunTask(world_, client.env, workload.FinalCheck(), kLimit);
+    std::optional<Status> checked = RunTask(world_, client.env, workload.FinalCheck(), kLimit);
     if (!Fine()) return;
     if (!checked) {
       verdict_.Fail("the final check does not end");

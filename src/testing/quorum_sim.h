@@ -1,5 +1,6 @@
 // Several client processes of one log on the fake quorum loglet: competing reconfigurers, zombies,
-// lost replies, stores that are cut off, clients that are killed; then healed, read whole and judged.
+// lost replies, stores that are cut off, clients that are killed; then healed, read whole and
+// judged.
 #ifndef VLOG_TESTING_QUORUM_SIM_H_
 #define VLOG_TESTING_QUORUM_SIM_H_
 

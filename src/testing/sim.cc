@@ -11,7 +11,8 @@ std::vector<SimScenario> MakeScenarios() {
   SimScenario crashes;
   crashes.name = "crashes";
   crashes.about = "the process is killed and started again; unsynced writes are lost or torn";
-  crashes.expected_faults = {"crash", "crash while opening", "torn write", "lost unsynced write", "lost name change"};
+  crashes.expected_faults = {"crash", "crash while opening", "torn write", "lost unsynced write",
+                             "lost name change"};
   all.push_back(crashes);
 
   SimScenario full = crashes;

@@ -210,7 +210,8 @@ TEST_CASE("Simulated disk: a crash keeps what was synced and any sectors of what
   CHECK(torn > 20);
 }
 
-TEST_CASE("Simulated disk: after a failed sync the data reads back until the crash, then it is gone") {
+TEST_CASE(
+    "Simulated disk: after a failed sync the data reads back until the crash, then it is gone") {
   env::SimWorld world(5);
   env::SimDiskImage image(world);
   auto env = std::make_unique<env::SimEnv>(world, image, "p");
@@ -218,8 +219,8 @@ TEST_CASE("Simulated disk: after a failed sync the data reads back until the cra
   REQUIRE(RunTask(world, *env, env->disk().SyncDirectory(""))->ok());
   image.FailNextSync();
   BytesList data(1, Bytes("lost"));
-  CHECK(absl::IsInternal(*RunTask(world, *env, (*file)->Write(0, std::move(data),
-                                                              Durability::kSynced))));
+  CHECK(absl::IsInternal(
+      *RunTask(world, *env, (*file)->Write(0, std::move(data), Durability::kSynced))));
   CHECK(RunTask(world, *env, (*file)->Sync())->ok());  // the second one "succeeds"
   CHECK(image.contents("f") == "lost");
   env->Crash();

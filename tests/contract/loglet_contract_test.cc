@@ -19,8 +19,8 @@ struct LocalProcess final : LogletProcess {
   explicit LocalProcess(ContractWorld& world) {
     storage::JournalOptions options;
     options.segment_bytes = 4 << 20;
-    auto opened = world.Run(storage::Journal::Open(world.env(), "journal", options,
-                                                   loglets::NewLocalStreamState));
+    auto opened = world.Run(
+        storage::Journal::Open(world.env(), "journal", options, loglets::NewLocalStreamState));
     REQUIRE(opened.has_value());
     INFO(opened->status().ToString());
     REQUIRE(opened->ok());

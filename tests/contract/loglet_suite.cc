@@ -81,9 +81,8 @@ class Fixture {
   // Starts an append; its answer appears in the result.
   std::shared_ptr<std::optional<StatusOr<Offset>>> Start(Batch batch) {
     auto result = std::make_shared<std::optional<StatusOr<Offset>>>();
-    loglet->Append(std::move(batch), [result](StatusOr<Offset> answer) {
-      result->emplace(std::move(answer));
-    });
+    loglet->Append(std::move(batch),
+                   [result](StatusOr<Offset> answer) { result->emplace(std::move(answer)); });
     CHECK_FALSE(result->has_value());  // never inside the call
     return result;
   }
@@ -100,7 +99,8 @@ class Fixture {
   // Appends `records` in batches of three by writer 1, whose first sequence number is 0.
   void Fill(uint64_t records) {
     for (uint64_t at = 0; at < records; at += 3) {
-      StatusOr<Offset> offset = Append(1, at, static_cast<uint32_t>(std::min<uint64_t>(3, records - at)));
+      StatusOr<Offset> offset =
+          Append(1, at, static_cast<uint32_t>(std::min<uint64_t>(3, records - at)));
       REQUIRE(offset.ok());
       REQUIRE(offset->value() == at);
     }

@@ -11,8 +11,8 @@
 
 namespace vlog::testing {
 
-// How a kind is set up in one process; called again after a restart. Whatever the kind needs below it
-// (a journal, say) is kept alive by the returned object.
+// How a kind is set up in one process; called again after a restart. Whatever the kind needs below
+// it (a journal, say) is kept alive by the returned object.
 struct LogletProcess {
   virtual ~LogletProcess() = default;
   virtual loglets::LogletKind& kind() = 0;

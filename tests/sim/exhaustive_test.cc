@@ -105,7 +105,8 @@ uint64_t RunKilledAt(uint64_t seed, uint64_t kill_at) {
   return steps;
 }
 
-TEST_CASE("Exhaustive: a script of three appends, a swap and a trim survives a kill at every point") {
+TEST_CASE(
+    "Exhaustive: a script of three appends, a swap and a trim survives a kill at every point") {
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     CAPTURE(seed);
     uint64_t points = RunKilledAt(seed, UINT64_MAX);
