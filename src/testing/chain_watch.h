@@ -31,6 +31,11 @@ class WatchedMetastore final : public metastore::Metastore {
   Task<StatusOr<std::vector<std::string>>> List() override { return inner_.List(); }
 
   const Status& violation() const { return violation_; }
+  // The chain that was written last; null if there is none.
+  const virtuallog::Chain* chain(const std::string& log) const {
+    auto it = chains_.find(log);
+    return it == chains_.end() ? nullptr : &it->second;
+  }
 
  private:
   env::Env& env_;

@@ -41,7 +41,7 @@ void FakeCluster::Replicate(LogletId id, Offset offset, Batch batch) {
 void FakeCluster::StoreAt(LogletId id, int number, Offset offset, Batch batch) {
   if (id.segment < floors_[id.log]) return;
   FakeStore& store = loglets_[id].stores[static_cast<size_t>(number)];
-  bool retry = store_down(number) || (!store.sealed && offset > store.tail);
+  bool retry = store_down(number) || store_deaf(number) || (!store.sealed && offset > store.tail);
   if (retry) {
     // Unreachable, or the batch before is still on its way.
     auto again = [this, id, number, offset, batch] { StoreAt(id, number, offset, batch); };

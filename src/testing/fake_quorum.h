@@ -12,7 +12,9 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "env/sim/sim_env.h"
 #include "loglets/factory.h"
@@ -62,6 +64,15 @@ class FakeCluster {
   // Store `number` answers nothing while it is down.
   void SetStoreDown(int number, bool down) { down_[static_cast<size_t>(number)] = down; }
   bool store_down(int number) const { return down_[static_cast<size_t>(number)]; }
+  // What sequencers send to store `number` waits while it is deaf; clients still reach it.
+  void SetStoreDeaf(int number, bool deaf) { deaf_[static_cast<size_t>(number)] = deaf; }
+  bool store_deaf(int number) const { return deaf_[static_cast<size_t>(number)]; }
+  // Cuts one client process off from one store.
+  void Cut(env::LifeId client, int number) { cuts_.insert({client, number}); }
+  void Mend() { cuts_.clear(); }
+  bool Reaches(env::LifeId client, int number) const {
+    return !store_down(number) && !cuts_.contains({client, number});
+  }
   // Messages that vanish, both requests and replies.
   void SetLoss(double probability) { loss_ = probability; }
   uint64_t lost() const { return lost_; }
@@ -74,6 +85,7 @@ class FakeCluster {
   }
   FakeLoglet& loglet(const LogletId& id) { return loglets_[id]; }
   metastore::Metastore& metastore() { return watched_; }
+  const virtuallog::Chain* chain(const std::string& log) const { return watched_.chain(log); }
   // The first bad step of a chain.
   const Status& violation() const { return watched_.violation(); }
   void Drop(const std::string& log, SegmentIndex floor);
@@ -97,6 +109,8 @@ class FakeCluster {
   std::map<LogletId, FakeLoglet> loglets_;
   std::map<std::string, SegmentIndex> floors_;
   std::array<bool, kStores> down_{};
+  std::array<bool, kStores> deaf_{};
+  std::set<std::pair<env::LifeId, int>> cuts_;
   double loss_ = 0;
   uint64_t lost_ = 0;
 };

@@ -44,9 +44,13 @@ class FakeQuorumLoglet final : public loglets::Loglet {
     env::LifeId client = env_.life();
     FakeCluster& cluster = cluster_;
     cluster.SendAfter(client, kAppendTimeout, [finish] { finish(absl::UnknownError("no reply")); });
-    auto reply = [client, &cluster, finish](StatusOr<Offset> result) {
+    // Answers come back on the same connection, in the order in which they were sent.
+    auto last_answer = last_answer_;
+    auto reply = [client, &cluster, finish, last_answer](StatusOr<Offset> result) {
       if (cluster.Loses()) return;
-      cluster.SendAfter(client, cluster.Delay(), [finish, result] { finish(result); });
+      Instant now = cluster.world().now();
+      *last_answer = std::max(*last_answer + Duration(1), now + cluster.Delay());
+      cluster.SendAfter(client, *last_answer - now, [finish, result] { finish(result); });
     };
     // One ordered connection to the sequencer: requests arrive in the order of the calls.
     Instant now = env_.scheduler().Now();
@@ -113,8 +117,8 @@ class FakeQuorumLoglet final : public loglets::Loglet {
   Task<StatusOr<ReadResult>> Read(Offset from, Offset to, size_t max_bytes) override {
     for (int attempt = 0; attempt < 30; ++attempt) {
       int number = static_cast<int>(cluster_.world().RandomBelow(kStores));
-      auto serve = [cluster = &cluster_, id = id_, number, from, to, max_bytes] {
-        return ReadAt(*cluster, id, number, from, to, max_bytes);
+      auto serve = [target = TargetOf(number), from, to, max_bytes] {
+        return ReadAt(target, from, to, max_bytes);
       };
       auto pending = FakeCall<FakeRead>::Run(env_, cluster_, serve);
       StatusOr<FakeRead> read = co_await std::move(pending);
@@ -137,9 +141,7 @@ class FakeQuorumLoglet final : public loglets::Loglet {
     for (int attempt = 0; attempt < 100 && held < kQuorum; ++attempt) {
       held = 0;
       for (int number = 0; number < kStores; ++number) {
-        auto serve = [cluster = &cluster_, id = id_, number, to] {
-          return TrimAt(*cluster, id, number, to);
-        };
+        auto serve = [target = TargetOf(number), to] { return TrimAt(target, to); };
         auto pending = FakeCall<Offset>::Run(env_, cluster_, serve);
         StatusOr<Offset> trimmed = co_await std::move(pending);
         if (absl::IsOutOfRange(trimmed.status())) co_return trimmed;
@@ -166,8 +168,8 @@ class FakeQuorumLoglet final : public loglets::Loglet {
       std::string kept = source.proposal;
       int repaired = 0;
       for (const StoreAnswer& answer : answers) {
-        auto serve = [cluster = &cluster_, id = id_, number = answer.number, source] {
-          return RepairAt(*cluster, id, number, source);
+        auto serve = [target = TargetOf(answer.number), source] {
+          return RepairAt(target, source);
         };
         auto pending = FakeCall<bool>::Run(env_, cluster_, serve);
         StatusOr<bool> done = co_await std::move(pending);
@@ -187,10 +189,21 @@ class FakeQuorumLoglet final : public loglets::Loglet {
     return id.segment < cluster.floor(id.log);
   }
 
-  static FakeStore* Reach(FakeCluster& cluster, const LogletId& id, int number) {
-    if (Gone(cluster, id) || cluster.store_down(number)) return nullptr;
-    return &cluster.loglet(id).stores[static_cast<size_t>(number)];
-  }
+  // A store as the client sees it at the other end of a message.
+  struct Target {
+    FakeCluster* cluster;
+    LogletId id;
+    env::LifeId client;
+    int number;
+
+    bool gone() const { return Gone(*cluster, id); }
+    // Null if it does not answer.
+    FakeStore* Reach() const {
+      if (gone() || !cluster->Reaches(client, number)) return nullptr;
+      return &cluster->loglet(id).stores[static_cast<size_t>(number)];
+    }
+  };
+  Target TargetOf(int number) { return {&cluster_, id_, env_.life(), number}; }
 
   static void Sequence(FakeCluster& cluster, const LogletId& id, const Batch& batch,
                        const std::function<void(StatusOr<Offset>)>& reply) {
@@ -218,28 +231,26 @@ class FakeQuorumLoglet final : public loglets::Loglet {
     }
   }
 
-  static StatusOr<StoreAnswer> AskAt(FakeCluster& cluster, const LogletId& id, int number,
-                                     bool seal, const std::string& proposal) {
-    FakeStore* store = Reach(cluster, id, number);
+  static StatusOr<StoreAnswer> AskAt(const Target& target, bool seal, const std::string& proposal) {
+    FakeStore* store = target.Reach();
     if (store == nullptr) return absl::UnavailableError("down");
     if (seal && !store->sealed) {
       store->sealed = true;
       store->proposal = proposal;
     }
     StoreAnswer answer;
-    answer.number = number;
+    answer.number = target.number;
     answer.copy = *store;
     return answer;
   }
 
-  static StatusOr<FakeRead> ReadAt(FakeCluster& cluster, const LogletId& id, int number,
-                                   Offset from, Offset to, size_t max_bytes) {
+  static StatusOr<FakeRead> ReadAt(const Target& target, Offset from, Offset to, size_t max_bytes) {
     FakeRead read;
-    if (Gone(cluster, id)) {
+    if (target.gone()) {
       read.trimmed = true;
       return read;
     }
-    FakeStore* store = Reach(cluster, id, number);
+    FakeStore* store = target.Reach();
     if (store == nullptr) return absl::UnavailableError("down");
     if (from < store->trim) {
       read.trimmed = true;
@@ -259,18 +270,17 @@ class FakeQuorumLoglet final : public loglets::Loglet {
     return read;
   }
 
-  static StatusOr<Offset> TrimAt(FakeCluster& cluster, const LogletId& id, int number, Offset to) {
-    if (Gone(cluster, id)) return absl::OutOfRangeError("trimmed");
-    FakeStore* store = Reach(cluster, id, number);
+  static StatusOr<Offset> TrimAt(const Target& target, Offset to) {
+    if (target.gone()) return absl::OutOfRangeError("trimmed");
+    FakeStore* store = target.Reach();
     if (store == nullptr) return absl::UnavailableError("down");
     store->trim = std::max(store->trim, to);
     return store->trim;
   }
 
   // Repair writes to sealed stores only, whole batches, and never counts as an acknowledgement.
-  static StatusOr<bool> RepairAt(FakeCluster& cluster, const LogletId& id, int number,
-                                 const FakeStore& source) {
-    FakeStore* store = Reach(cluster, id, number);
+  static StatusOr<bool> RepairAt(const Target& target, const FakeStore& source) {
+    FakeStore* store = target.Reach();
     if (store == nullptr) return absl::UnavailableError("down");
     for (auto it = source.batches.lower_bound(store->tail); it != source.batches.end(); ++it) {
       store->batches.insert(*it);
@@ -282,8 +292,8 @@ class FakeQuorumLoglet final : public loglets::Loglet {
   Task<std::vector<StoreAnswer>> AskAll(bool seal, std::string proposal) {
     std::vector<StoreAnswer> answers;
     for (int number = 0; number < kStores; ++number) {
-      auto serve = [cluster = &cluster_, id = id_, number, seal, proposal] {
-        return AskAt(*cluster, id, number, seal, proposal);
+      auto serve = [target = TargetOf(number), seal, proposal] {
+        return AskAt(target, seal, proposal);
       };
       auto pending = FakeCall<StoreAnswer>::Run(env_, cluster_, serve);
       StatusOr<StoreAnswer> answer = co_await std::move(pending);
@@ -300,6 +310,7 @@ class FakeQuorumLoglet final : public loglets::Loglet {
   Offset hint_;
   Offset trim_hint_;
   Instant arrival_;
+  std::shared_ptr<Instant> last_answer_ = std::make_shared<Instant>();
 };
 
 class FakeQuorumKind final : public loglets::LogletKind {

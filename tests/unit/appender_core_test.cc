@@ -420,7 +420,8 @@ class Model {
   void Run() {
     handle_.core.Enter(base_);
     for (int i = 0; i < 400; ++i) RandomStep();
-    while (!handle_.core.idle() || !loglet_.sent.empty() || !handle_.core.unresolved().empty()) {
+    for (int round = 0; !handle_.core.idle(); ++round) {
+      REQUIRE(round < 1000);
       SendAll();
       while (!loglet_.sent.empty()) LogletStep();
       if (handle_.core.must_move()) Move();

@@ -246,6 +246,9 @@ class Script {
     ordinal_ -= group.records;
   }
 
+  // The next group claims that there were more records before it than there are.
+  void SkipRecords(uint64_t records) { ordinal_ += records; }
+
   void NextSegment() {
     segments_.emplace_back(segment_bytes_, '\0');
     at_ = {at_.segment + 1, 0};
@@ -507,6 +510,16 @@ TEST_CASE("Recovery: a segment that continues something else is no tail of this 
   RecoveryPlan plan = script.Plan();
   CheckTakes(plan, {first});
   CHECK(plan.dropped_end == next.end);
+}
+
+TEST_CASE("Recovery: a tail group that counts other records before it is dropped") {
+  Script script;
+  Written first = script.Group({1});
+  script.SkipRecords(3);
+  Written odd = script.Group({1});
+  RecoveryPlan plan = script.Plan();
+  CheckTakes(plan, {first});
+  CHECK(plan.dropped_end == odd.end);
 }
 
 TEST_CASE("Recovery: what was left behind a segment's end is ignored") {
