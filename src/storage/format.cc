@@ -27,6 +27,7 @@ uint32_t Seed(JournalId journal, JournalPosition at) {
 // Appends header and meta, checksummed.
 void PutHeader(std::string* out, JournalId journal, JournalPosition at, uint16_t kind,
                const Entry& entry) {
+  VLOG_CHECK(entry.meta.size() <= UINT16_MAX, "an entry's meta is small");
   size_t start = out->size();
   PutFixed(out, uint32_t{0});
   PutFixed(out, kind);

@@ -268,7 +268,8 @@ Task<Status> Journal::Close() {
   for (Pending& pending : std::exchange(queue_, {})) {
     pending.done(absl::CancelledError("the journal is closing"));
   }
-  if (!marked_dirty_) co_return absl::OkStatus();  // this life wrote nothing
+  // A life that wrote nothing leaves the files alone, unless it has settled what a crash left.
+  if (!marked_dirty_ && !mark_due_) co_return absl::OkStatus();
   while (!closed_.empty()) {
     ClosedIndex index = std::move(closed_.front());
     closed_.pop_front();

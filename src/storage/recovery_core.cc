@@ -43,13 +43,13 @@ class Planner {
   }
 
   RecoveryPlan Run(std::vector<std::vector<Found>> segments, bool durable_only) {
+    DropBeyondSegmentEnds(segments);
     for (auto& segment : segments) {
       for (Found& found : segment) {
         if (!found.frame.group) continue;
         plan_.synced = std::max(plan_.synced, found.frame.group->synced_up_to);
       }
     }
-    DropBeyondSegmentEnds(segments);
     std::vector<Found> all;
     for (auto& segment : segments)
       std::move(segment.begin(), segment.end(), std::back_inserter(all));

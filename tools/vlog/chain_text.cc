@@ -33,8 +33,12 @@ std::string Printable(std::string text) {
 Row SegmentRow(const virtuallog::Chain& chain, const Segment& segment) {
   std::optional<Lsn> end = chain.EndOf(segment.index);
   std::string until = end ? std::to_string(end->value()) : segment.is_marker() ? "-" : "open";
-  return {std::to_string(segment.index.value()), std::to_string(segment.base.value()), until,
-          segment.made.kind, IsoTime(segment.made_at), Printable(segment.made.who),
+  return {std::to_string(segment.index.value()),
+          std::to_string(segment.base.value()),
+          until,
+          segment.made.kind,
+          IsoTime(segment.made_at),
+          Printable(segment.made.who),
           Printable(segment.made.reason)};
 }
 

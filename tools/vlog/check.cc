@@ -22,7 +22,8 @@ Status ForEachLine(const std::string& path, const Visit& visit) {
   std::ifstream file(path, std::ios::binary);
   std::string line;
   if (!file || file.peek() == std::ifstream::traits_type::eof()) {
-    if (file.eof()) return absl::InvalidArgumentError(path + " is empty: there is nothing to check");
+    if (file.eof())
+      return absl::InvalidArgumentError(path + " is empty: there is nothing to check");
     return absl::InvalidArgumentError("cannot read " + path + ": " + std::strerror(errno));
   }
   for (uint64_t number = 1; std::getline(file, line); ++number) {

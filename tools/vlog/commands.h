@@ -11,11 +11,12 @@
 namespace vlog::cli {
 
 struct AppendArguments {
-  enum class Source { kText, kLines, kFile };
-  Source source = Source::kText;
+  enum class Source { kNone, kText, kLines, kFile };
+  Source source = Source::kNone;
   std::string text;  // the record, or the name of the file
   bool acks = false;
 };
+// REQUIRES: a source.
 Task<int> Append(Shell& shell, AppendArguments arguments);
 
 struct ReadArguments {

@@ -11,7 +11,7 @@ const char* NextStep(const Status& status) {
       return "one process writes at a time: wait until it ends or stop it; 'read', 'tail', "
              "'chain', 'logs' and 'verify' work beside it";
     case absl::StatusCode::kNotFound:
-      return "'vlog --dir DIR logs' lists what is there";
+      return "check --dir and --log; 'vlog --dir DIR logs' lists the logs";
     case absl::StatusCode::kFailedPrecondition:
       return "an ended log stays readable; append to another one with --log NAME";
     case absl::StatusCode::kResourceExhausted:
@@ -25,7 +25,7 @@ const char* NextStep(const Status& status) {
     case absl::StatusCode::kInvalidArgument:
       return "'vlog --help' and 'vlog COMMAND --help' show examples";
     default:
-      return "nothing was done; correct the cause and try again";
+      return "correct the cause and try again";
   }
 }
 

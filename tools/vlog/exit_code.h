@@ -10,12 +10,12 @@ namespace vlog::cli {
 
 enum ExitCode : int {
   kDone = 0,
-  kNotDone = 1,          // certainly not done
-  kUsage = 2,            // wrong arguments, or a file given that cannot be used
-  kUnknownOutcome = 3,   // it may have been done
-  kDamage = 4,           // damage, a gap or a violation was found
+  kNotDone = 1,         // certainly not done
+  kUsage = 2,           // wrong arguments, or a file given that cannot be used
+  kUnknownOutcome = 3,  // it may have been done
+  kDamage = 4,          // damage, a gap or a violation was found
   kInterrupted = 130,
-  kOutputClosed = 141,   // whoever read standard output has gone
+  kOutputClosed = 141,  // whoever read standard output has gone
 };
 
 ExitCode ExitCodeOf(const Status& status);

@@ -19,8 +19,8 @@ class Input {
                                                const std::string& path);
   ~Input();
 
-  // What comes next, "" at the end. Other work goes on while a pipe or terminal has nothing to give.
-  // kCancelled after Cancel().
+  // What comes next, "" at the end. Other work goes on while a pipe or terminal has nothing to
+  // give. kCancelled after Cancel().
   Task<StatusOr<std::string>> ReadSome();
   void Cancel();
   const std::string& name() const { return name_; }

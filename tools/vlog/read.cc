@@ -9,8 +9,8 @@ namespace vlog::cli {
 namespace {
 
 constexpr Duration kRetry = std::chrono::milliseconds(20);
-// After so many retries the directory is opened again: its writer may have recycled what the view of
-// it stood on.
+// After so many retries the directory is opened again: its writer may have recycled what the view
+// of it stood on.
 constexpr int kRetriesBeforeReopen = 10;
 constexpr int kReopens = 5;  // without follow
 

@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include "async/task_group.h"
+#include "env/real/real_env.h"
 #include "exit_code.h"
+#include "storage/journal_contents.h"
+#include "storage/state_file.h"
 
 namespace vlog::cli {
 
-Shell::Shell(GlobalArguments arguments)
-    : arguments_(std::move(arguments)), out_(STDOUT_FILENO) {}
+Shell::Shell(GlobalArguments arguments) : arguments_(std::move(arguments)), out_(STDOUT_FILENO) {}
 
 Shell::~Shell() = default;
 
@@ -58,9 +60,27 @@ Task<StatusOr<virtuallog::SharedLog*>> Shell::OpenLog(Access access) {
     Status closed = co_await Close();
     VLOG_CO_RETURN_IF_ERROR(closed);
   }
+  if (access == Access::kRead) co_await SettleAfterCrash();
   StatusOr<embedded::Directory*> directory = co_await OpenDirectory(access);
   VLOG_CO_RETURN_IF_ERROR(directory);
   co_return co_await (*directory)->OpenLog(arguments_.log, access == Access::kAppend);
+}
+
+// What a killed writer acknowledged last is durable, but nothing on the disk says so until somebody
+// who holds the lock has looked: a view would end before it. So the next reader looks.
+Task<void> Shell::SettleAfterCrash() {
+  std::unique_ptr<env::Env> env = env::NewRealEnv(executor(), arguments_.directory);
+  StatusOr<std::unique_ptr<storage::StateFile>> file = co_await storage::StateFile::Open(
+      *env, storage::MetaFileName("journal"), env::OpenMode::kRead);
+  if (!file.ok()) co_return;  // opening the directory says why
+  StatusOr<storage::JournalMeta> meta = storage::DecodeMeta((*file)->value());
+  if (!meta.ok() || meta->clean_end) co_return;
+  // Refused while a writer lives and where this user may not write: then the view must do.
+  StatusOr<embedded::Directory*> opened = co_await OpenDirectory(Access::kAppend);
+  if (opened.ok()) {
+    Status closed = co_await Close();
+    if (!closed.ok()) Say("closing " + arguments_.directory + ": " + Message(closed));
+  }
 }
 
 }  // namespace vlog::cli

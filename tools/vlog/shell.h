@@ -26,7 +26,7 @@ class Shell {
   int Run(Task<int> command);
 
   enum class Access {
-    kRead,    // beside a live writer; changes nothing
+    kRead,    // beside a live writer; changes nothing while there is one
     kWrite,   // a log that exists; a missing one is kNotFound and nothing is created
     kAppend,  // makes what is missing
   };
@@ -45,6 +45,7 @@ class Shell {
 
  private:
   Task<void> RunAndClose(Task<int> command);
+  Task<void> SettleAfterCrash();
 
   GlobalArguments arguments_;
   Output out_;

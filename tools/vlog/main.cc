@@ -1,0 +1,258 @@
+// vlog: the command line. Only this file knows CLI11.
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+
+#include "absl/strings/numbers.h"
+#include "commands.h"
+#include "exit_code.h"
+#include "interrupt.h"
+
+namespace vlog::cli {
+namespace {
+
+constexpr uint64_t kMinSegmentBytes = 4 << 20;  // a record may have 1 MiB
+// CLI11 takes this word for the end of a subcommand's arguments; a record may be just that.
+constexpr char kTerminator[] = "++";
+constexpr char kTerminatorStandIn[] = "\x01++";
+
+uint64_t ParseNumber(const std::string& text) {
+  uint64_t value = 0;
+  bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || !absl::SimpleAtoi(text, &value)) {
+    throw CLI::ValidationError("'" + text + "' is not a number from 0 up");
+  }
+  return value;
+}
+
+uint64_t ParseSize(std::string text) {
+  std::map<char, int> shifts = {{'K', 10}, {'M', 20}, {'G', 30}};
+  int shift = 0;
+  if (!text.empty() && shifts.count(text.back()) > 0) {
+    shift = shifts[text.back()];
+    text.pop_back();
+  }
+  uint64_t value = ParseNumber(text);
+  if (value > (UINT64_MAX >> 24 >> shift)) throw CLI::ValidationError("the size is too large");
+  return value << shift;
+}
+
+// Reads the arguments into `run`, what is then to be done.
+class CommandLine {
+ public:
+  using Run = std::function<int(Shell&)>;
+
+  CommandLine() : app_("A shared log in a directory, which swaps its protocol while it runs.") {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.add_option("--dir", global_.directory, "the directory that holds the logs");
+    app_.add_option("--log", global_.log, "which log of the directory (default: default)");
+    AddSize("--segment-size", &global_.segment_bytes,
+            "size of a journal file, with K, M or G; at least 4M (default: 64M)");
+    app_.set_version_flag("--version", VLOG_VERSION);
+    app_.footer(
+        "Exit codes: 0 done, 1 certainly not done, 2 wrong usage or input file, 3 outcome "
+        "unknown,\n"
+        "4 damage, a gap or a violation was found, 130 interrupted.\n\n"
+        "Examples:\n"
+        "  vlog --dir d append 'a record'\n"
+        "  vlog --dir d append --lines words.txt\n"
+        "  vlog --dir d read --follow\n"
+        "  vlog --dir d reconfigure && vlog --dir d chain\n"
+        "  vlog demo words.txt\n");
+    AddAppend();
+    AddRead();
+    AddControl();
+    AddCheck();
+    AddDemo();
+  }
+
+  int Main(int argc, char** argv) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    std::replace(words.begin(), words.end(), std::string(kTerminator),
+                 std::string(kTerminatorStandIn));
+    std::reverse(words.begin(), words.end());  // as CLI11 wants it
+    app_.name("vlog");
+    try {
+      app_.parse(std::move(words));
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
+      Say(error.what());
+      std::fputs("  'vlog --help' and 'vlog COMMAND --help' show examples\n", stderr);
+      return kUsage;
+    }
+    Shell shell(global_);
+    return run_(shell);
+  }
+
+ private:
+  CLI::App* Add(const std::string& name, const std::string& what, const std::string& examples,
+                Run run) {
+    CLI::App* command = app_.add_subcommand(name, what);
+    command->fallthrough();
+    command->footer("Examples:\n" + examples);
+    command->callback([this, run = std::move(run)] { run_ = run; });
+    return command;
+  }
+
+  void AddSize(const std::string& name, uint64_t* bytes, const std::string& what) {
+    app_.add_option_function<std::string>(
+            name,
+            [bytes, name](const std::string& text) {
+              *bytes = ParseSize(text);
+              if (*bytes < kMinSegmentBytes) throw CLI::ValidationError(name + " is at least 4M");
+            },
+            what)
+        ->type_name("SIZE");
+  }
+
+  template <typename T>
+  static CLI::Option* AddNumber(CLI::App* command, const std::string& name, T* number,
+                                const std::string& what) {
+    return command
+        ->add_option_function<std::string>(
+            name, [number](const std::string& text) { *number = T(ParseNumber(text)); }, what)
+        ->type_name("NUMBER");
+  }
+
+  void AddAppend() {
+    CLI::App* command = Add("append", "append records; prints the first and last LSN",
+                            "  vlog --dir d append '[1,2]'\n"
+                            "  vlog --dir d append -- --starts-with-a-dash\n"
+                            "  journalctl -f | vlog --dir d append --lines - --acks\n"
+                            "  vlog --dir d append --file picture.png\n",
+                            [this](Shell& shell) { return RunAppend(shell); });
+    using Source = AppendArguments::Source;
+    auto take = [this](Source source) {
+      return [this, source](const std::string& text) {
+        append_.source = source;
+        append_.text = text == kTerminatorStandIn ? kTerminator : text;
+      };
+    };
+    // Not in an option group: CLI11 would not see that "--" stands before a TEXT.
+    CLI::Option* text =
+        command->add_option_function<std::string>("TEXT", take(Source::kText), "one record");
+    CLI::Option* lines = command->add_option_function<std::string>(
+        "--lines", take(Source::kLines), "each line of a file is a record; - is standard input");
+    CLI::Option* file = command->add_option_function<std::string>(
+        "--file", take(Source::kFile), "a file is one record; - is standard input");
+    lines->type_name("FILE");
+    file->type_name("FILE");
+    text->type_name("")->excludes(lines)->excludes(file);
+    lines->excludes(file);
+    command->add_flag("--acks", append_.acks, "print each LSN as soon as its record is durable");
+  }
+
+  int RunAppend(Shell& shell) {
+    if (append_.source == AppendArguments::Source::kNone) {
+      return Fail(absl::InvalidArgumentError("what to append? TEXT, --lines FILE or --file FILE"));
+    }
+    return shell.Run(Append(shell, append_));
+  }
+
+  void AddRead() {
+    CLI::App* command = Add("read", "print records",
+                            "  vlog --dir d read --from 100 --to 200\n"
+                            "  vlog --dir d read --follow --format json\n"
+                            "  vlog --dir d read --from 7 --to 8 --format raw > picture.png\n",
+                            [this](Shell& shell) { return RunRead(shell); });
+    AddNumber(command, "--from", &read_.from, "first LSN (default: the trim point)");
+    AddNumber(command, "--to", &read_.to, "LSN to stop before (default: the tail)");
+    command->add_flag("--follow", read_.follow, "wait for more");
+    using Format = ReadArguments::Format;
+    std::map<std::string, Format> formats = {
+        {"lines", Format::kLines}, {"json", Format::kJson}, {"raw", Format::kRaw}};
+    command
+        ->add_option_function<std::string>(
+            "--format",
+            [this, formats](const std::string& name) { read_.format = formats.at(name); },
+            "lines, json (a line each), or raw (only the records' bytes)")
+        ->check(CLI::IsMember({"lines", "json", "raw"}));
+  }
+
+  int RunRead(Shell& shell) {
+    if (read_.from && read_.to && *read_.to < *read_.from) {
+      return Fail(absl::InvalidArgumentError("--to lies below --from"));
+    }
+    return shell.Run(Read(shell, read_));
+  }
+
+  void AddControl() {
+    Add("tail", "print the first LSN that is not written", "  vlog --dir d tail\n",
+        [](Shell& shell) { return shell.Run(Tail(shell)); });
+    CLI::App* trim = Add("trim", "give up the records below an LSN; prints the trim point in force",
+                         "  vlog --dir d trim 1000\n",
+                         [this](Shell& shell) { return shell.Run(Trim(shell, trim_to_)); });
+    AddNumber(trim, "LSN", &trim_to_, "the first record to keep")->required();
+    CLI::App* chain = Add("chain", "show the segments of the log", "  vlog --dir d chain\n",
+                          [this](Shell& shell) { return shell.Run(ShowChain(shell, json_)); });
+    chain
+        ->add_option_function<std::string>(
+            "--format", [this](const std::string& name) { json_ = name == "json"; },
+            "table or json")
+        ->check(CLI::IsMember({"table", "json"}));
+    CLI::App* reconfigure = Add(
+        "reconfigure", "seal the last segment and start another; prints its index, base and kind",
+        "  vlog --dir d reconfigure --to local --reason 'fresh segment'\n",
+        [this](Shell& shell) { return shell.Run(Reconfigure(shell, kind_, swap_reason_)); });
+    reconfigure->add_option("--to", kind_, "its kind (default: the same)");
+    reconfigure->add_option("--reason", swap_reason_, "why, for people");
+    CLI::App* seal = Add("seal", "end the log for good; prints where",
+                         "  vlog --dir d seal --reason 'moved to another machine'\n",
+                         [this](Shell& shell) { return shell.Run(Seal(shell, seal_reason_)); });
+    seal->add_option("--reason", seal_reason_, "why, for those who append later")->required();
+    Add("logs", "list the logs of the directory", "  vlog --dir d logs\n",
+        [](Shell& shell) { return shell.Run(ListLogs(shell)); });
+    Add("verify", "read everything that is stored and say what is damaged",
+        "  vlog --dir d verify\n", [](Shell& shell) { return shell.Run(Verify(shell)); });
+  }
+
+  void AddCheck() {
+    CLI::App* check = Add("check", "judge a history (docs/history.md); needs no directory",
+                          "  vlog check history.jsonl\n", [this](Shell&) { return Check(check_); });
+    check->add_option("HISTORY", check_.history, "one JSON object a line")->required();
+    check->add_flag("--allow-data-loss", check_.allow_data_loss,
+                    "damage was injected beyond what the log tolerates");
+  }
+
+  void AddDemo() {
+    CLI::App* demo = Add("demo", "many writers, swaps under load, a live reader, exact comparison",
+                         "  vlog demo words.txt --writers 8 --swaps 50\n"
+                         "  vlog demo words.txt --keep result\n",
+                         [this](Shell& shell) { return RunDemo(shell); });
+    demo->add_option("FILE", demo_.file, "the text")->required();
+    AddNumber(demo, "--writers", &demo_.writers, "append handles (default: 8)");
+    AddNumber(demo, "--swaps", &demo_.swaps, "reconfigurations under load (default: 50)");
+    demo->add_option("--keep", demo_.keep,
+                     "leave input.txt, read.txt, chain.json and summary.json in this folder");
+  }
+
+  int RunDemo(Shell& shell) {
+    if (demo_.writers < 1 || demo_.writers > 1000 || demo_.swaps > 100'000) {
+      return Fail(absl::InvalidArgumentError("1 to 1000 writers, at most 100000 swaps"));
+    }
+    return shell.Run(Demo(shell, demo_));
+  }
+
+  CLI::App app_;
+  GlobalArguments global_;
+  AppendArguments append_;
+  ReadArguments read_;
+  Lsn trim_to_;
+  bool json_ = false;
+  std::string kind_;
+  std::string swap_reason_ = "vlog reconfigure";
+  std::string seal_reason_;
+  CheckArguments check_;
+  DemoArguments demo_;
+  Run run_;
+};
+
+}  // namespace
+}  // namespace vlog::cli
+
+int main(int argc, char** argv) {
+  vlog::cli::CatchSignals();
+  vlog::cli::CommandLine command_line;
+  return command_line.Main(argc, argv);
+}
