@@ -36,7 +36,7 @@ inline const std::vector<Group>& Groups() {
   constexpr uint64_t kGiB = uint64_t{1} << 30;
   static const std::vector<Group> groups = {
       {"latency", "one outstanding append: coroutines, blocking facade", kGiB, kGiB, RunLatency},
-      {"virtualization", "the same loglet with and without the virtual log", 4 * kGiB, 16 * kGiB,
+      {"virtualization", "the same loglet with and without the virtual log", 4 * kGiB, 24 * kGiB,
        RunVirtualization},
       {"startup", "start-up and memory, 1,000 against 50 M records", kGiB, 8 * kGiB, RunStartup},
       {"rocksdb", "RocksDB's synced write-ahead log, by db_bench", 4 * kGiB, 12 * kGiB, RunRocks},

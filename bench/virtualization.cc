@@ -24,7 +24,7 @@ struct Plan {
 Plan PlanOf(const Settings& settings) {
   using std::chrono::milliseconds;
   if (settings.quick) return {41, 25, milliseconds(80)};
-  return {201, 31, milliseconds(400)};
+  return {201, 31, milliseconds(200)};
 }
 
 // One append each in turn, so that both meet the same disk; medians over short rounds, because the

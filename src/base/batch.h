@@ -48,6 +48,8 @@ constexpr size_t RecordBytes(size_t payload_size) { return sizeof(uint32_t) + pa
 class BatchBuilder {
  public:
   BatchBuilder(WriterId writer, SeqNo first) : writer_(writer), first_(first) {}
+  // Makes room for a body of about so many bytes.
+  void Reserve(size_t body_bytes) { body_.reserve(body_bytes); }
   void Add(std::string_view payload);
   uint32_t count() const { return count_; }
   size_t body_bytes() const { return body_.size(); }

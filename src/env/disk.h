@@ -56,7 +56,7 @@ class Disk {
   virtual ~Disk() = default;
 
   virtual Task<StatusOr<std::shared_ptr<File>>> Open(std::string name, OpenMode mode) = 0;
-  // Creates the folder, with mode 0700, if it does not exist; "" is the root itself.
+  // Creates the folder, with mode 0700, durably, if it does not exist; "" is the root itself.
   virtual Task<Status> MakeDirectory(std::string name) = 0;
   // The names in a folder, sorted, folders included.
   virtual Task<StatusOr<std::vector<std::string>>> List(std::string directory) = 0;

@@ -17,6 +17,7 @@ Journal::Journal(env::Env& env, std::string directory, JournalOptions options, S
       contents_(env, std::move(directory), options.segment_bytes, std::move(factory)),
       reader_(contents_),
       work_(env.scheduler()),
+      delivery_(env.scheduler()),
       housekeeping_(env.scheduler()),
       next_segment_(env.scheduler()),
       tasks_(env.scheduler()) {}
@@ -76,6 +77,7 @@ Task<void> Journal::WriteLoop() {
   }
   writer_done_ = true;
   housekeeping_.NotifyAll();
+  delivery_.NotifyAll();
 }
 
 Task<void> Journal::WriteNextGroup(bool mark_only) {
@@ -217,11 +219,32 @@ void Journal::Complete(std::vector<Pending> group, JournalPosition at, uint64_t 
     Status applied = contents_.Apply(pending.entry, at.offset);
     VLOG_CHECK(applied.ok(), Message(applied));
   }
-  for (Pending& pending : group) pending.done(absl::OkStatus());
+  // Told by a task of their own: the next group is on its way to the disk while the callers of this
+  // one do what they do.
+  if (delivered_.empty()) delivery_.NotifyAll();
+  for (Pending& pending : group) delivered_.push_back(std::move(pending.done));
   if (CheckpointDue() || ExtensionDue()) housekeeping_.NotifyAll();
 }
 
+Task<void> Journal::DeliverLoop() {
+  while (!writer_done_ || !delivered_.empty()) {
+    Deliver();
+    if (writer_done_) continue;
+    Status waited = co_await delivery_.Wait();
+    if (!waited.ok()) break;
+  }
+}
+
+void Journal::Deliver() {
+  while (!delivered_.empty()) {
+    AppendDone done = std::move(delivered_.front());
+    delivered_.pop_front();
+    done(absl::OkStatus());
+  }
+}
+
 void Journal::RefuseData(std::vector<Pending> group, const Status& why) {
+  Deliver();
   // Every piece of data that waits is refused at once: what a stream appended behind a refused
   // entry stands at a position that counted on it.
   std::vector<Pending> refused;
@@ -246,6 +269,7 @@ void Journal::RefuseData(std::vector<Pending> group, const Status& why) {
 }
 
 void Journal::StopForGood(std::vector<Pending> group, const Status& why) {
+  Deliver();
   if (stopped_.ok()) {
     stopped_ = absl::InternalError(
         "the journal has stopped for good; fix the disk and open it again (" + Message(why) + ")");
@@ -263,6 +287,7 @@ Task<Status> Journal::Close() {
   work_.NotifyAll();
   housekeeping_.NotifyAll();
   co_await tasks_.Join();
+  Deliver();
   VLOG_CO_RETURN_IF_ERROR(stopped_);
   if (env_.scheduler().stopping()) co_return absl::CancelledError("stopping");
   for (Pending& pending : std::exchange(queue_, {})) {

@@ -24,10 +24,11 @@ namespace vlog::storage {
 
 struct JournalOptions {
   uint64_t segment_bytes = 64 << 20;
-  // Bytes handed to the disk at once, about 2 ms' worth, so that a seal never queues behind more.
-  uint64_t max_group_bytes = 1 << 20;
+  // Bytes handed to the disk at once, about 2 ms' worth, so that a seal never queues behind more;
+  // two batches of 512 KiB with their headers fit.
+  uint64_t max_group_bytes = (1 << 20) + (64 << 10);
   // A checkpoint bounds how much is read when the journal is opened after a crash.
-  uint64_t checkpoint_bytes = 16 << 20;
+  uint64_t checkpoint_bytes = 8 << 20;
   // When idle for this long, an empty group makes the last "synced up to" durable, which shows the
   // last entries to readers in other processes.
   Duration idle_mark = std::chrono::milliseconds(10);
@@ -107,6 +108,8 @@ class Journal {
   std::vector<Pending> TakeGroup();
   std::vector<Entry> TakeMarks();
   void Complete(std::vector<Pending> group, JournalPosition at, uint64_t bytes);
+  Task<void> DeliverLoop();
+  void Deliver();
   void RefuseData(std::vector<Pending> group, const Status& why);
   void StopForGood(std::vector<Pending> group, const Status& why);
 
@@ -136,6 +139,7 @@ class Journal {
   bool mark_due_ = false;            // no durable group header calls the last entries synced
   std::set<StreamId> unmarked_;      // streams that moved since the last mark
   std::deque<Pending> queue_;
+  std::deque<AppendDone> delivered_;  // durable and applied, to be told
   Status stopped_;
   bool closing_ = false;
   bool writer_done_ = false;
@@ -158,6 +162,7 @@ class Journal {
 
   JournalStats stats_;
   async::Event work_;
+  async::Event delivery_;
   async::Event housekeeping_;
   async::Event next_segment_;
   async::TaskGroup tasks_;

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "base/coding.h"
-#include "storage/atomic_file.h"
 #include "storage/journal.h"
 
 namespace vlog::storage {
@@ -50,14 +49,13 @@ Task<StatusOr<std::unique_ptr<Journal>>> Journal::Open(env::Env& env, std::strin
                                                        StateFactory factory) {
   Status made = co_await env.disk().MakeDirectory(directory);
   VLOG_CO_RETURN_IF_ERROR(made);
-  made = co_await env.disk().SyncDirectory(DirectoryOf(directory));
-  VLOG_CO_RETURN_IF_ERROR(made);
   std::unique_ptr<Journal> journal(
       new Journal(env, std::move(directory), options, std::move(factory)));
   Status opened = co_await journal->OpenContents();
   VLOG_CO_RETURN_IF_ERROR(opened);
   journal->tasks_.Spawn(journal->WriteLoop());
   journal->tasks_.Spawn(journal->HousekeepLoop());
+  journal->tasks_.Spawn(journal->DeliverLoop());
   co_return std::move(journal);
 }
 

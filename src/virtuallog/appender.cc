@@ -5,6 +5,7 @@ namespace {
 
 constexpr Duration kRetry = std::chrono::milliseconds(5);
 constexpr size_t kResolveReadBytes = 256 * 1024;
+constexpr size_t kDeliverAtOnce = 256;
 
 }  // namespace
 
@@ -33,6 +34,22 @@ Task<StatusOr<Lsn>> Appender::Append(std::string payload) {
   return async::Completer<StatusOr<Lsn>>::Await(context_.env().scheduler(), std::move(start));
 }
 
+Task<StatusOr<Lsn>> Appender::Append(std::string payload, Instant deadline) {
+  using Waiter = async::Completer<StatusOr<Lsn>>;
+  auto start = [this, payload = std::move(payload), deadline](Waiter completer) {
+    async::Scheduler& scheduler = context_.env().scheduler();
+    auto waiter = std::make_shared<Waiter>(std::move(completer));
+    async::TimerId timer = scheduler.StartTimer(deadline, [waiter] {
+      (*waiter)(absl::UnknownError("the deadline passed; the record may still be appended"));
+    });
+    Append(std::string_view(payload), [&scheduler, waiter, timer](StatusOr<Lsn> result) {
+      scheduler.CancelTimer(timer);
+      (*waiter)(std::move(result));
+    });
+  };
+  return Waiter::Await(context_.env().scheduler(), std::move(start));
+}
+
 void Appender::PumpSoon() {
   // Later, so that all records of one turn of the loop share a batch.
   if (pump_posted_) return;
@@ -40,6 +57,7 @@ void Appender::PumpSoon() {
   context_.env().scheduler().Post([this] {
     pump_posted_ = false;
     Pump();
+    if (closing_) settled_.NotifyAll();
   });
 }
 
@@ -62,7 +80,12 @@ void Appender::Pump() {
 }
 
 void Appender::Deliver() {
-  for (auto& [done, result] : core_.TakeCompletions()) done(std::move(result));
+  size_t delivered = 0;
+  for (auto& [done, result] : core_.TakeCompletions()) {
+    done(std::move(result));
+    // What the first ones append again is on its way while the rest is told.
+    if (++delivered % kDeliverAtOnce == 0) Pump();
+  }
   if (core_.idle()) settled_.NotifyAll();
 }
 
@@ -178,6 +201,8 @@ Task<void> Appender::Close() {
   co_await Flush();
   closing_ = true;
   co_await tasks_.Join();
+  // The last posted pump still refers to this handle.
+  while (pump_posted_) co_await settled_.Wait();
 }
 
 }  // namespace vlog::virtuallog

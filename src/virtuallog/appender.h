@@ -33,6 +33,9 @@ class Appender {
   void Append(std::string_view payload, RecordDone done);
   // The same as a task; `payload` is copied when the task is awaited.
   Task<StatusOr<Lsn>> Append(std::string payload);
+  // The same, but waits no longer than until `deadline`: kUnknown then. The record keeps its place
+  // in the order and may still be appended.
+  Task<StatusOr<Lsn>> Append(std::string payload, Instant deadline);
   // Waits until every append so far has ended.
   Task<void> Flush();
   // Flush(), and no append is taken any more (kCancelled).

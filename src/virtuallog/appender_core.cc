@@ -19,7 +19,12 @@ Status AppenderCore::Submit(std::string_view payload, RecordDone& done) {
   if (forming_ && forming_->body_bytes() + RecordBytes(payload.size()) > options_.max_batch_bytes) {
     CloseForming();
   }
-  if (!forming_) forming_.emplace(writer_, next_seq_);
+  if (!forming_) {
+    // Under load batches are alike: the last one tells how much room this one needs.
+    forming_.emplace(writer_, next_seq_);
+    forming_->Reserve(last_batch_bytes_);
+    forming_done_.reserve(last_batch_records_);
+  }
   forming_->Add(payload);
   forming_done_.push_back(std::move(done));
   waiting_bytes_ += RecordBytes(payload.size());
@@ -29,6 +34,8 @@ Status AppenderCore::Submit(std::string_view payload, RecordDone& done) {
 
 void AppenderCore::CloseForming() {
   Entry entry;
+  last_batch_bytes_ = forming_->body_bytes();
+  last_batch_records_ = forming_->count();
   entry.batch = std::move(*forming_).Finish();
   entry.done = std::exchange(forming_done_, {});
   forming_.reset();
@@ -140,6 +147,7 @@ void AppenderCore::FailAll(const Status& why) {
 
 void AppenderCore::Complete(Entry entry, StatusOr<Offset> result) {
   waiting_bytes_ -= entry.batch.body.size();
+  completions_.reserve(completions_.size() + entry.done.size());
   Lsn lsn;
   if (result.ok()) lsn = base_ + result->value();
   for (RecordDone& done : entry.done) {

@@ -98,6 +98,8 @@ class AppenderCore {
 
   std::optional<BatchBuilder> forming_;
   std::vector<RecordDone> forming_done_;
+  size_t last_batch_bytes_ = 0;
+  size_t last_batch_records_ = 0;
   Entries closed_;     // oldest first; never sent in this segment
   Entries in_flight_;  // oldest first
   Entries unknown_;    // sent in the ended segment, fate unknown; oldest first

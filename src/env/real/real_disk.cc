@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <filesystem>
 
 namespace vlog::env {
 namespace {
@@ -174,6 +175,18 @@ class RealFile final : public File {
   std::string name_;
 };
 
+Status SyncFolder(const std::string& path) {
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return ErrnoStatus(errno, "open " + path);
+  if (::fsync(fd.get()) == 0) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("sync ", path, ": ", std::strerror(errno)));
+}
+
+std::string ParentOf(const std::string& path) {
+  std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
 class FileLock final : public DiskLock {
  public:
   explicit FileLock(int fd) : fd_(fd) {}
@@ -217,7 +230,9 @@ StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) {
 }  // namespace
 
 RealDisk::RealDisk(async::Scheduler& scheduler, std::string root)
-    : scheduler_(scheduler), root_(std::move(root)), writer_("vlog-disk"), reader_("vlog-read") {}
+    : scheduler_(scheduler), root_(std::move(root)), writer_("vlog-disk"), reader_("vlog-read") {
+  while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
+}
 
 RealDisk::~RealDisk() = default;
 
@@ -238,7 +253,7 @@ Task<StatusOr<std::shared_ptr<File>>> RealDisk::Open(std::string name, OpenMode 
 
 Task<Status> RealDisk::MakeDirectory(std::string name) {
   auto call = [path = Path(name)]() -> Status {
-    if (::mkdir(path.c_str(), 0700) == 0) return absl::OkStatus();
+    if (::mkdir(path.c_str(), 0700) == 0) return SyncFolder(ParentOf(path));
     if (errno != EEXIST) return ErrnoStatus(errno, "make directory " + path);
     struct stat info {};
     if (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return absl::OkStatus();
@@ -269,12 +284,7 @@ Task<Status> RealDisk::Remove(std::string name) {
 }
 
 Task<Status> RealDisk::SyncDirectory(std::string name) {
-  auto call = [path = Path(name)]() -> Status {
-    Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (fd.get() < 0) return ErrnoStatus(errno, "open " + path);
-    if (::fsync(fd.get()) == 0) return absl::OkStatus();
-    return absl::InternalError(absl::StrCat("sync ", path, ": ", std::strerror(errno)));
-  };
+  auto call = [path = Path(name)] { return SyncFolder(path); };
   return RunOn<Status>(writer_, scheduler_, std::move(call));
 }
 
