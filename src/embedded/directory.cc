@@ -11,6 +11,9 @@ constexpr char kJournal[] = "journal";
 constexpr char kChains[] = "chains";
 constexpr char kLock[] = "LOCK";
 constexpr int kOpenAttempts = 20;
+constexpr int kUnwindTurns = 16;
+// A batch of the largest size fits a segment, and the next one, four times over.
+constexpr uint64_t kMinSegmentBytes = 4 << 20;
 constexpr Duration kOpenRetry = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -23,7 +26,13 @@ Directory::~Directory() = default;
 Task<StatusOr<std::unique_ptr<Directory>>> Directory::Open(boost::asio::any_io_executor executor,
                                                            std::string path,
                                                            DirectoryOptions options) {
-  return OpenOn(env::NewRealEnv(std::move(executor), std::move(path)), options);
+  if (options.journal.segment_bytes < kMinSegmentBytes) {
+    co_return absl::InvalidArgumentError(
+        absl::StrCat("a segment size of ", options.journal.segment_bytes,
+                     " bytes is below the least, ", kMinSegmentBytes));
+  }
+  std::shared_ptr<env::Env> env = env::NewRealEnv(std::move(executor), std::move(path));
+  co_return co_await OpenOn(env, options);
 }
 
 Task<StatusOr<std::unique_ptr<Directory>>> Directory::OpenOn(std::shared_ptr<env::Env> env,
@@ -119,6 +128,11 @@ Task<Status> Directory::Close() {
   Status closed;
   if (journal_ != nullptr) closed = co_await journal_->Close();
   env_->scheduler().Stop();
+  // Each wait now ends as work of its own; let those that are parked (a reader, say) unwind.
+  for (int turn = 0; turn < kUnwindTurns; ++turn) {
+    Status unwound = co_await env_->scheduler().Sleep(Duration(0));
+    if (unwound.ok()) break;
+  }
   lock_.reset();
   co_return closed;
 }

@@ -9,6 +9,7 @@ namespace {
 constexpr uint64_t kStretch = 256 * 1024;  // of blocks written ahead
 // Large groups pay for their own block allocation; writing zeros first would double the work.
 constexpr uint64_t kSmallGroup = 64 * 1024;
+constexpr Duration kIndexRetry = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -37,18 +38,23 @@ Task<void> Journal::HousekeepLoop() {
   while (stopped_.ok() && !writer_done_ && !env_.scheduler().stopping()) {
     if (!next_ready_ && make_status_.ok()) {
       co_await MakeNextSegment();
-    } else if (!closed_.empty()) {
-      ClosedIndex index = std::move(closed_.front());
-      closed_.pop_front();
-      co_await WriteIndex(std::move(index.checkpoint), index.segment, index.at);
-    } else if (CheckpointDue()) {
+    } else if (!closed_.empty() && MayWriteIndex()) {
+      ClosedIndex index = closed_.front();
+      co_await WriteIndex(index.checkpoint, index.segment, index.at);
+      if (MayWriteIndex()) closed_.pop_front();
+    } else if (CheckpointDue() && MayWriteIndex()) {
       co_await WriteIndex(EncodeNow(false), contents_.active->segment(), last_end_);
     } else if (ExtensionDue()) {
       co_await ExtendActive();
     } else if (reclaim_) {
-      reclaim_ = co_await ReclaimOne();
+      // A trim that comes meanwhile asks again.
+      reclaim_ = false;
+      bool more = co_await ReclaimOne();
+      if (more) reclaim_ = true;
     } else {
-      co_await housekeeping_.Wait();
+      Instant until = Instant::Max();
+      if (!MayWriteIndex()) until = index_retry_;
+      co_await housekeeping_.Wait(until);
     }
   }
 }
@@ -81,10 +87,11 @@ Task<void> Journal::WriteIndex(std::string checkpoint, uint64_t segment, Journal
     co_return;
   }
   if (absl::IsInternal(written)) StopForGood(std::vector<Pending>(), written);
-  // Full disk: the index is rebuilt by a scan when it is needed, and the next checkpoint is due
-  // after as many bytes again.
-  if (checkpoint_.segment == at.segment) checkpoint_.offset = at.offset;
+  // Full disk: an index can be rebuilt by a scan, and a crash reads more; try again after a while.
+  index_retry_ = env_.scheduler().Now() + kIndexRetry;
 }
+
+bool Journal::MayWriteIndex() const { return env_.scheduler().Now() >= index_retry_; }
 
 void Journal::ReclaimSoon() {
   reclaim_ = true;

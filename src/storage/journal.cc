@@ -91,7 +91,7 @@ Task<void> Journal::WriteNextGroup(bool mark_only) {
   } else {
     ready = co_await PrepareToWrite(kGroupFrameBytes + kMostMarks * kMarkBytes, false);
   }
-  if (absl::IsResourceExhausted(ready)) {
+  if (absl::IsResourceExhausted(ready) || absl::IsUnavailable(ready)) {
     RefuseData(std::move(group), ready);
     co_return;
   }
@@ -142,12 +142,15 @@ Task<Status> Journal::PrepareToWrite(uint64_t bytes, bool data) {
     if (fits) continue;
     done = co_await Roll();
     VLOG_CO_RETURN_IF_ERROR(done);
+    VLOG_CO_RETURN_IF_ERROR(stopped_);
   }
 }
 
 Task<Status> Journal::AwaitNextSegment() {
+  VLOG_CO_RETURN_IF_ERROR(stopped_);
   if (next_ready_) co_return absl::OkStatus();
-  make_status_ = absl::OkStatus();  // try again: space may have returned
+  bool again = absl::IsResourceExhausted(make_status_) || absl::IsUnavailable(make_status_);
+  if (again) make_status_ = absl::OkStatus();  // space may have returned
   housekeeping_.NotifyAll();
   while (!next_ready_ && make_status_.ok()) {
     Status waited = co_await next_segment_.Wait();
@@ -263,8 +266,11 @@ void Journal::RefuseData(std::vector<Pending> group, const Status& why) {
     // Not even control entries fit any more.
     for (Pending& pending : std::exchange(queue_, {})) refused.push_back(std::move(pending));
   }
-  Status status = absl::ResourceExhaustedError(
-      "the disk is full; free space or trim the log, then append again (" + Message(why) + ")");
+  Status status = why;
+  if (absl::IsResourceExhausted(why)) {
+    status = absl::ResourceExhaustedError(
+        "the disk is full; free space or trim the log, then append again (" + Message(why) + ")");
+  }
   for (Pending& pending : refused) pending.done(status);
 }
 
@@ -295,12 +301,12 @@ Task<Status> Journal::Close() {
   }
   // A life that wrote nothing leaves the files alone, unless it has settled what a crash left.
   if (!marked_dirty_ && !mark_due_) co_return absl::OkStatus();
-  while (!closed_.empty()) {
-    ClosedIndex index = std::move(closed_.front());
-    closed_.pop_front();
-    co_await WriteIndex(std::move(index.checkpoint), index.segment, index.at);
+  for (ClosedIndex& index : std::exchange(closed_, {})) {
+    co_await WriteIndex(index.checkpoint, index.segment, index.at);
   }
   co_await WriteIndex(EncodeNow(false), contents_.active->segment(), last_end_);
+  VLOG_CO_RETURN_IF_ERROR(stopped_);
+  while (reclaim_) reclaim_ = co_await ReclaimOne();
   if (checkpoint_ != last_end_) co_return absl::OkStatus();  // no room: the next open reads more
   co_return co_await WriteMeta(last_end_);
 }

@@ -121,6 +121,7 @@ class Journal {
   Task<bool> ReclaimOne();
   bool ExtensionDue() const;
   bool CheckpointDue() const;
+  bool MayWriteIndex() const;
   std::string EncodeNow(bool closed) const;
 
   env::Env& env_;
@@ -150,6 +151,7 @@ class Journal {
   uint64_t written_blocks_ = 0;  // the active segment's blocks below are written
   uint64_t last_group_bytes_ = 0;
   JournalPosition checkpoint_;  // newest durable one
+  Instant index_retry_;         // after a failure, no index or checkpoint is written before
   struct ClosedIndex {
     uint64_t segment;
     JournalPosition at;

@@ -85,6 +85,15 @@ Task<Status> Journal::OpenContents() {
   VLOG_CO_RETURN_IF_ERROR(meta);
   contents_.id = meta->id;
   boot_ = meta->boot;
+  // Segments are made before a life writes anything, and the last one is never discarded.
+  bool missing = contents_.segments.empty()
+                     ? meta->boot > 0
+                     : meta->clean_end && contents_.segments.back() < meta->clean_end->segment;
+  if (missing) {
+    co_return absl::DataLossError(absl::StrCat(env_.disk().RootName(), "/", files.directory(),
+                                               ": segment files are missing; restore them from a "
+                                               "backup"));
+  }
   if (contents_.segments.empty()) {
     Status made = co_await files.Make(1);
     VLOG_CO_RETURN_IF_ERROR(made);
@@ -92,6 +101,12 @@ Task<Status> Journal::OpenContents() {
   }
   StatusOr<Recovered> recovered = co_await Recover(&contents_, meta->clean_end, false);
   VLOG_CO_RETURN_IF_ERROR(recovered);
+  if (meta->clean_end && recovered->plan.end < *meta->clean_end) {
+    co_return absl::DataLossError(
+        absl::StrCat(env_.disk().RootName(), "/", files.directory(), " ends at ",
+                     ToString(recovered->plan.end), ", but was closed in good order at ",
+                     ToString(*meta->clean_end), "; restore it from a backup"));
+  }
   for (auto& index : recovered->unwritten) reader_.Remember(std::move(index));
   checkpoint_ = recovered->checkpoint;
   co_return co_await SettleTail(std::move(recovered->plan));

@@ -95,7 +95,26 @@ Task<StatusOr<std::shared_ptr<SegmentIndex>>> JournalReader::IndexOf(uint64_t se
   co_return co_await Rebuild(segment);
 }
 
+Task<StatusOr<std::optional<uint64_t>>> JournalReader::EndOfSegment(uint64_t segment) {
+  StatusOr<std::shared_ptr<env::File>> file =
+      co_await contents_.files.Open(segment + 1, env::OpenMode::kRead);
+  if (absl::IsNotFound(file.status())) co_return std::optional<uint64_t>();
+  VLOG_CO_RETURN_IF_ERROR(file);
+  StatusOr<Bytes> data = co_await (*file)->Read(0, kGroupFrameBytes);
+  VLOG_CO_RETURN_IF_ERROR(data);
+  Frame frame;
+  JournalPosition start{segment + 1, 0};
+  FrameState state = DecodeFrame(contents_.id, start, *data, &frame);
+  bool known =
+      state == FrameState::kValid && frame.group && frame.group->previous_end.segment == segment;
+  if (!known) co_return std::optional<uint64_t>();
+  co_return std::optional<uint64_t>(frame.group->previous_end.offset);
+}
+
 Task<StatusOr<std::shared_ptr<SegmentIndex>>> JournalReader::Rebuild(uint64_t segment) {
+  // What looks valid behind the last group is a group whose write failed.
+  StatusOr<std::optional<uint64_t>> end = co_await EndOfSegment(segment);
+  VLOG_CO_RETURN_IF_ERROR(end);
   StatusOr<std::shared_ptr<env::File>> file = co_await FileOf(segment);
   VLOG_CO_RETURN_IF_ERROR(file);
   StatusOr<uint64_t> size = co_await (*file)->Size();
@@ -109,6 +128,7 @@ Task<StatusOr<std::shared_ptr<SegmentIndex>>> JournalReader::Rebuild(uint64_t se
   index->set_rebuilt();
   for (const Frame& frame : ValidFrames(contents_.id, bytes)) {
     const Entry& entry = frame.entry;
+    if (frame.at.offset >= end->value_or(UINT64_MAX)) break;
     if (frame.group || entry.count == 0) continue;
     index->Add(entry.stream, entry.first, entry.first + entry.count, frame.at.offset);
   }

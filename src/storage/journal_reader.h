@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "storage/journal_contents.h"
@@ -30,6 +31,9 @@ class JournalReader {
 
   // The index of a closed segment; rebuilt by a scan if its file is damaged.
   Task<StatusOr<std::shared_ptr<SegmentIndex>>> IndexOf(uint64_t segment);
+  // Where the last group of a closed segment ends, as the next segment's first group says; none if
+  // that is not there or damaged.
+  Task<StatusOr<std::optional<uint64_t>>> EndOfSegment(uint64_t segment);
   // A closed segment's index that is at hand.
   void Remember(std::shared_ptr<SegmentIndex> index);
   void Forget(uint64_t segment);

@@ -39,6 +39,14 @@ Task<StatusOr<std::unique_ptr<JournalView>>> JournalView::Open(env::Env& env, st
 }
 
 Task<Status> JournalView::Refresh() {
+  if (refreshing_) co_return absl::OkStatus();
+  refreshing_ = true;
+  Status taken = co_await TakeNew();
+  refreshing_ = false;
+  co_return taken;
+}
+
+Task<Status> JournalView::TakeNew() {
   for (;;) {
     StatusOr<bool> more = co_await ReadGroups();
     VLOG_CO_RETURN_IF_ERROR(more);
@@ -149,10 +157,14 @@ Task<StatusOr<std::vector<Damage>>> JournalView::Verify() {
       if (frame.at != expected) damage.push_back({expected, frame.at, 0});
       expected = frame.end();
     }
-    bool ends_here = segment == contents_.durable_end.segment;
-    if (ends_here && expected < contents_.durable_end) {
-      damage.push_back({expected, contents_.durable_end, 0});
+    // The last group of a closed segment is known by the next one's first group.
+    JournalPosition end = contents_.durable_end;
+    if (segment != end.segment) {
+      StatusOr<std::optional<uint64_t>> closed = co_await reader_.EndOfSegment(segment);
+      VLOG_CO_RETURN_IF_ERROR(closed);
+      end = {segment, closed->value_or(expected.offset)};
     }
+    if (expected < end) damage.push_back({expected, end, 0});
   }
   co_return damage;
 }

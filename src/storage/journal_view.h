@@ -12,14 +12,14 @@
 
 namespace vlog::storage {
 
-// Changes nothing on the disk. Thread rule: the Env's executor, one Refresh() at a time.
+// Changes nothing on the disk. Thread rule: the Env's executor.
 class JournalView {
  public:
   // kNotFound: there is no journal.
   static Task<StatusOr<std::unique_ptr<JournalView>>> Open(env::Env& env, std::string directory,
                                                            StateFactory factory);
   // Takes what became durable since. kUnavailable: the writer recycled what this view stood on;
-  // open a new one.
+  // open a new one. While another Refresh() runs, this one returns at once.
   Task<Status> Refresh();
   Task<StatusOr<JournalRead>> Read(StreamId stream, uint64_t from, uint64_t to, size_t max_bytes) {
     return reader_.Read(stream, from, to, max_bytes);
@@ -35,10 +35,12 @@ class JournalView {
   // Reads whole groups at scan_end_; false if there is none yet.
   Task<StatusOr<bool>> ReadGroups();
   Task<StatusOr<bool>> EnterNextSegment();
+  Task<Status> TakeNew();
   Status ApplyDurable();
 
   JournalContents contents_;
   JournalReader reader_;
+  bool refreshing_ = false;
   std::shared_ptr<env::File> file_;
   JournalPosition scan_end_;  // everything below was looked at
   JournalPosition synced_;    // the highest mark seen

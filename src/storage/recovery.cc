@@ -49,7 +49,7 @@ Task<StatusOr<std::vector<SegmentBytes>>> ReadSegments(JournalContents* contents
   co_return std::move(result);
 }
 
-Status ApplyPlan(JournalContents* contents, Recovered* recovered) {
+Status ApplyPlan(JournalContents* contents, Recovered* recovered, bool durable_only) {
   RecoveryPlan& plan = recovered->plan;
   uint64_t group_offset = 0;
   size_t damage = 0;
@@ -70,7 +70,12 @@ Status ApplyPlan(JournalContents* contents, Recovered* recovered) {
   while (damage < plan.damage.size()) {
     contents->streams.NoteDamage(plan.damage[damage++].lost_records);
   }
-  contents->streams.SettleDamage();
+  // Damage seals; a reader beside the writer decides nothing.
+  if (!durable_only) contents->streams.SettleDamage();
+  if (plan.end.segment > contents->active->segment()) {
+    recovered->unwritten.push_back(contents->active);
+    contents->BeginSegment(plan.end.segment);
+  }
   contents->damage = plan.damage;
   contents->durable_end = plan.end;
   contents->ordinal = plan.ordinal;
@@ -105,7 +110,7 @@ Task<StatusOr<Recovered>> Recover(JournalContents* contents,
   StatusOr<std::vector<SegmentBytes>> bytes = co_await ReadSegments(contents, recovered.checkpoint);
   VLOG_CO_RETURN_IF_ERROR(bytes);
   recovered.plan = PlanRecovery(contents->id, *bytes, contents->ordinal, durable_only);
-  Status applied = ApplyPlan(contents, &recovered);
+  Status applied = ApplyPlan(contents, &recovered, durable_only);
   VLOG_CO_RETURN_IF_ERROR(applied);
   co_return std::move(recovered);
 }

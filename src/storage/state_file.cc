@@ -146,7 +146,10 @@ Task<Status> StateFile::WriteCopies(Bytes slot) {
   BytesList data(1, slot);
   Status written = co_await file_->Write(kHeaderBytes, data, env::Durability::kSynced);
   VLOG_CO_RETURN_IF_ERROR(written);
-  co_return co_await file_->Write(kHeaderBytes + slot_bytes_, data, env::Durability::kSynced);
+  written = co_await file_->Write(kHeaderBytes + slot_bytes_, data, env::Durability::kSynced);
+  // The first copy holds: the value is in force, but this file does not know it.
+  if (!written.ok()) co_return absl::UnknownError(Message(written));
+  co_return absl::OkStatus();
 }
 
 Task<Status> StateFile::Grow(size_t value_bytes) {

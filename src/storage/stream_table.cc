@@ -44,6 +44,7 @@ Entry StreamTable::MarkEntry(const Stream& stream) {
 Status StreamTable::ApplyOrphan(const Entry& entry) {
   // Its creation was lost, or it was dropped while this entry was on its way.
   if (!damaged_ || (entry.count == 0 && entry.type != kMark)) return absl::OkStatus();
+  next_id_ = std::max(next_id_, StreamId(entry.stream.value() + 1));
   uint64_t& end = orphans_[entry.stream];
   if (entry.first > end) unplaced_ -= std::min(unplaced_, entry.first - end);
   end = std::max(end, entry.first + entry.count);

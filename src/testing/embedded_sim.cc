@@ -92,6 +92,7 @@ class EmbeddedSim {
       if (!history_.ok()) return;
     }
     image_.SetCapacity(UINT64_MAX);
+    image_.FailNextSync(false);  // a fault that did not strike is not left for the next start
   }
 
   // Faults that come and go while the process runs.

@@ -80,12 +80,14 @@ void Appender::Pump() {
 }
 
 void Appender::Deliver() {
+  delivering_ = true;
   size_t delivered = 0;
   for (auto& [done, result] : core_.TakeCompletions()) {
     done(std::move(result));
     // What the first ones append again is on its way while the rest is told.
     if (++delivered % kDeliverAtOnce == 0) Pump();
   }
+  delivering_ = false;
   if (core_.idle()) settled_.NotifyAll();
 }
 
@@ -201,8 +203,9 @@ Task<void> Appender::Close() {
   co_await Flush();
   closing_ = true;
   co_await tasks_.Join();
-  // The last posted pump still refers to this handle.
-  while (pump_posted_) co_await settled_.Wait();
+  // Whoever told the last results, and the pump that follows, still refer to this handle.
+  PumpSoon();
+  while (pump_posted_ || delivering_) co_await settled_.Wait();
 }
 
 }  // namespace vlog::virtuallog

@@ -63,6 +63,7 @@ class Appender {
   Segment segment_;                          // that the core sends to
   std::shared_ptr<loglets::Loglet> loglet_;  // null: not entered yet
   bool pump_posted_ = false;
+  bool delivering_ = false;
   bool moving_ = false;
   bool closing_ = false;
   async::Event settled_;

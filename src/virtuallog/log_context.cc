@@ -54,6 +54,10 @@ Task<Status> LogContext::CompareAndSet(Version expected, Chain next) {
       Learn(read->version, std::make_shared<const Chain>(std::move(next)));
       co_return absl::OkStatus();
     }
+    if (unknown && !absl::IsUnknown(written.status())) {
+      // The write whose reply was lost may be in force all the same.
+      co_return absl::UnknownError(Message(written.status()));
+    }
     if (!absl::IsUnknown(written.status())) co_return written.status();
     unknown = true;
     Status slept = co_await env_.scheduler().Sleep(kRetry);

@@ -23,7 +23,8 @@ class Reconfigurer {
 
   // OK: the chain holds this proposal. kAborted: superseded by another change. kInvalidArgument: no
   // such kind. kFailedPrecondition: the log has ended. kUnknown: it may still happen. Other errors:
-  // nothing was sealed for it.
+  // it did not happen; if the segment was sealed already, whoever comes next finishes with a
+  // successor of its own.
   Task<Status> Reconfigure(ReconfigureRequest request);
 
   // Returns OK once a segment follows `sealed_segment` in the chain: waits a short grace for

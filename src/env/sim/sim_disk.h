@@ -28,7 +28,7 @@ class SimDiskImage {
   void Crash();
 
   // The next sync fails with EIO: what it covered is lost, though still readable until a crash.
-  void FailNextSync() { fail_next_sync_ = true; }
+  void FailNextSync(bool fail = true) { fail_next_sync_ = fail; }
   // Total bytes of all files; growth beyond it fails. UINT64_MAX: no limit.
   void SetCapacity(uint64_t bytes) { capacity_ = bytes; }
   uint64_t used() const;

@@ -33,7 +33,8 @@ void LocalState::Apply(const storage::Entry& entry) {
 }
 
 void LocalState::Damaged(uint64_t lost) {
-  if (sealed_) return;
+  // A sealed one too: what lay between its last batch and its seal may be lost. Where the chain
+  // already says the end, that counts.
   tail_ += lost;
   sealed_ = true;
   writers_.Clear();

@@ -1,5 +1,6 @@
 #include "loglets/local/local_host.h"
 
+#include <algorithm>
 #include <map>
 
 #include "loglets/local/local_loglet.h"
@@ -107,10 +108,26 @@ class LocalReaderLoglet final : public Loglet {
   }
   Task<StatusOr<Tail>> CheckTail() override { co_return Tail{TailHint(), sealed()}; }
   Offset TailHint() override { return Offset(state() == nullptr ? 0 : state()->end()); }
-  Task<StatusOr<Tail>> AwaitTail(Offset, Instant) override { co_return ReadOnly(); }
+  Task<StatusOr<Tail>> AwaitTail(Offset beyond, Instant deadline) override {
+    while (TailHint() <= beyond && !sealed()) {
+      if (env_.scheduler().Now() >= deadline) co_return absl::DeadlineExceededError("no growth");
+      Status looked = co_await LookAgain();
+      VLOG_CO_RETURN_IF_ERROR(looked);
+    }
+    co_return Tail{TailHint(), sealed()};
+  }
   Task<StatusOr<ReadResult>> Read(Offset from, Offset to, size_t max_bytes) override {
+    // The chain may know of more than this view has seen yet.
+    for (int look = 0; look < kLooks && from >= TailHint(); ++look) {
+      Status looked = co_await LookAgain();
+      VLOG_CO_RETURN_IF_ERROR(looked);
+    }
+    if (from >= TailHint()) {
+      co_return absl::UnavailableError("the writer has not made these records visible yet");
+    }
+    if (from < TrimHint()) co_return absl::OutOfRangeError("trimmed");
+    to = std::min(to, TailHint());
     storage::Stream* stream = view_.streams().Find(key_);
-    if (stream == nullptr || from < TrimHint()) co_return absl::OutOfRangeError("trimmed");
     StatusOr<storage::JournalRead> read =
         co_await view_.Read(stream->id, from.value(), to.value(), max_bytes);
     co_return ToReadResult(std::move(read));
@@ -128,6 +145,14 @@ class LocalReaderLoglet final : public Loglet {
     return stream == nullptr ? nullptr : static_cast<const LocalState*>(stream->state.get());
   }
   bool sealed() const { return state() != nullptr && state()->sealed(); }
+  Task<Status> LookAgain() {
+    Status slept = co_await env_.scheduler().Sleep(kPoll);
+    VLOG_CO_RETURN_IF_ERROR(slept);
+    co_return co_await view_.Refresh();
+  }
+
+  static constexpr Duration kPoll = std::chrono::milliseconds(10);
+  static constexpr int kLooks = 100;
 
   env::Env& env_;
   storage::JournalView& view_;

@@ -42,6 +42,12 @@ void LocalLoglet::Append(Batch batch, AppendDone done) {
     at_once = GoneError();
   } else if (sealing_ > 0 || durable().sealed()) {
     at_once = absl::FailedPreconditionError("sealed");
+  } else if (batch.body.size() + kBatchHeaderBytes > journal_.MaxEntryBytes()) {
+    // Before anything counts on its place: what follows must not leave a hole.
+    at_once = absl::InvalidArgumentError(
+        absl::StrCat("a batch of ", batch.body.size(),
+                     " bytes does not fit a journal segment; open the directory "
+                     "with a larger segment size"));
   } else if (verdict.judgement == Judgement::kOutOfOrder) {
     at_once = absl::InvalidArgumentError("out of order: the writer's batch before it is missing");
   } else if (verdict.judgement == Judgement::kDuplicate && verdict.offset < TailHint()) {
@@ -92,6 +98,8 @@ void LocalLoglet::Finish(Offset offset, StatusOr<Offset> result, AppendDone done
   }
   changed_.NotifyAll();
   for (AppendDone& each : waiting) each(result);
+  // Batches behind this one may have been refused while it was on its way.
+  if (in_flight_ == 0 && !refused_.empty()) RollBack();
 }
 
 void LocalLoglet::RollBack() {

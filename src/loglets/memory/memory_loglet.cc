@@ -19,6 +19,12 @@ class MemoryLoglet final : public Loglet {
     scheduler_.Post([done = std::move(done), result]() mutable { done(result); });
   }
 
+  // Dropped for good: sealed, and everything in it is trimmed.
+  void MarkGone() {
+    sealed_ = gone_ = true;
+    changed_.NotifyAll();
+  }
+
   Task<StatusOr<Tail>> CheckTail() override { co_return Tail{tail_, sealed_}; }
   Offset TailHint() override { return tail_; }
 
@@ -31,8 +37,8 @@ class MemoryLoglet final : public Loglet {
   }
 
   Task<StatusOr<ReadResult>> Read(Offset from, Offset to, size_t max_bytes) override {
+    if (gone_ || from < trim_) co_return absl::OutOfRangeError("trimmed");
     VLOG_CHECK(from < to && to <= tail_, "a read ends at a committed tail");
-    if (from < trim_) co_return absl::OutOfRangeError("trimmed");
     ReadResult result;
     auto it = std::upper_bound(batches_.begin(), batches_.end(), from,
                                [](Offset o, const StoredBatch& b) { return o < b.first; });
@@ -54,6 +60,7 @@ class MemoryLoglet final : public Loglet {
   Offset TrimHint() override { return trim_; }
 
   Task<StatusOr<Sealed>> Seal(std::string proposal) override {
+    if (gone_) co_return absl::FailedPreconditionError("this loglet is gone: sealed and dropped");
     if (!sealed_) {
       sealed_ = true;
       proposal_ = std::move(proposal);
@@ -85,6 +92,7 @@ class MemoryLoglet final : public Loglet {
   Offset trim_;
   Offset tail_;
   bool sealed_ = false;
+  bool gone_ = false;
   std::string proposal_;
 };
 
@@ -96,20 +104,30 @@ class MemoryKind final : public LogletKind {
   Task<Status> Prepare(LogletId, std::string) override { co_return absl::OkStatus(); }
   Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string,
                                                std::optional<Offset>) override {
-    std::shared_ptr<Loglet>& loglet = loglets_[id];
-    if (loglet == nullptr) loglet = std::make_shared<MemoryLoglet>(env_.scheduler());
+    auto it = loglets_.find(id);
+    if (it != loglets_.end()) co_return it->second;
+    auto loglet = std::make_shared<MemoryLoglet>(env_.scheduler());
+    if (id.segment < floors_[id.log]) {
+      loglet->MarkGone();  // never made again
+    } else {
+      loglets_[id] = loglet;
+    }
     co_return loglet;
   }
   Task<Status> DropBelow(std::string log, SegmentIndex floor) override {
-    std::erase_if(loglets_, [&](const auto& entry) {
-      return entry.first.log == log && entry.first.segment < floor;
-    });
+    floors_[log] = std::max(floors_[log], floor);
+    for (auto it = loglets_.begin(); it != loglets_.end();) {
+      bool drop = it->first.log == log && it->first.segment < floor;
+      if (drop) it->second->MarkGone();
+      it = drop ? loglets_.erase(it) : std::next(it);
+    }
     co_return absl::OkStatus();
   }
 
  private:
   env::Env& env_;
-  std::map<LogletId, std::shared_ptr<Loglet>> loglets_;
+  std::map<LogletId, std::shared_ptr<MemoryLoglet>> loglets_;
+  std::map<std::string, SegmentIndex> floors_;
 };
 
 }  // namespace
