@@ -30,8 +30,8 @@ class SegmentIndex {
   void set_rebuilt() { rebuilt_ = true; }
   // The stream's first position that may lie in this segment; none if the stream did not exist yet.
   std::optional<uint64_t> StartOf(StreamId stream) const;
-  // The offset of a group from which a forward scan meets position `first` of `stream`, or learns that
-  // it is lost; none if the segment holds nothing of the stream.
+  // The offset of a group from which a forward scan meets position `first` of `stream`, or learns
+  // that it is lost; none if the segment holds nothing of the stream.
   std::optional<uint64_t> Seek(StreamId stream, uint64_t first) const;
   // The streams that the segment holds positions of, and the end of those positions.
   const std::map<StreamId, uint64_t>& ends() const { return ends_; }
