@@ -43,8 +43,11 @@ void SimDiskImage::FlipBit(const std::string& name, uint64_t offset) {
   Inode& inode = *names_.at(name);
   VLOG_CHECK(offset < inode.current.size(), "bit rot strikes inside a file");
   char mask = static_cast<char>(1 << (offset % 8));
-  inode.current[offset] ^= mask;
-  if (offset < inode.durable.size()) inode.durable[offset] ^= mask;
+  auto flip = [&](std::string& bytes) {
+    if (offset < bytes.size()) bytes[offset] = static_cast<char>(bytes[offset] ^ mask);
+  };
+  flip(inode.current);
+  flip(inode.durable);
   Count("bit rot");
 }
 
