@@ -53,6 +53,10 @@ using SegmentIndex = Id<struct SegmentIndexTag>;  // grows by one along a chain,
 using Version = Id<struct VersionTag>;            // of a metastore register; 0 = never written
 using WriterId = Id<struct WriterIdTag>;          // random, one per append handle
 using ProposalId = Id<struct ProposalIdTag>;      // random, one per proposed chain change
+using NodeId = Id<struct NodeIdTag>;              // given by the operator, from 1; 0 = none
+using DiskId = Id<struct DiskIdTag>;              // random, made when a node's disk is formatted
+using Incarnation = Id<struct IncarnationTag>;    // a node's boot number: grows by one each start
+using ClusterId = Id<struct ClusterIdTag>;        // random, made when a cluster is initialized
 
 inline constexpr Lsn kMaxLsn{UINT64_MAX};
 inline constexpr Offset kMaxOffset{UINT64_MAX};
@@ -62,6 +66,13 @@ struct RecordId {
   WriterId writer;
   SeqNo seq;
   friend constexpr auto operator<=>(const RecordId&, const RecordId&) = default;
+};
+
+// One copy of replicated state: a node whose disk was wiped is another replica.
+struct Replica {
+  NodeId node;
+  DiskId disk;
+  friend constexpr auto operator<=>(const Replica&, const Replica&) = default;
 };
 
 // Names one loglet for ever. Two proposals never share state, even for the same place in the chain.

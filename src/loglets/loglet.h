@@ -57,9 +57,9 @@ class Loglet {
   // order of the calls.
   //   kFailedPrecondition  sealed, and this batch is certainly not stored
   //   kInvalidArgument     out of order: `prev` is not the writer's last; certainly not stored
-  //   kResourceExhausted   full; certainly not stored, and nothing that this writer sent behind it
-  //   is kUnavailable         certainly not stored kUnknown             may be stored; the sealed
-  //   tail and a read will tell
+  //   kResourceExhausted   full; neither this batch nor what its writer sent behind it is stored
+  //   kUnavailable         certainly not stored
+  //   kUnknown             may be stored; the sealed tail and a read will tell
   virtual void Append(Batch batch, AppendDone done) = 0;
 
   // Linearizable: at least all that was acknowledged before the call, at most what was appended
