@@ -29,9 +29,9 @@ class LogletKind {
   // so that nobody has to be asked for it.
   virtual Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string params,
                                                        std::optional<Offset> known_tail) = 0;
-  // No segment of `log` below `floor` is or ever will be in its chain again: what this kind stores
-  // for them is deleted, for good. Idempotent.
-  virtual Task<Status> DropBelow(std::string log, SegmentIndex floor) = 0;
+  // No segment of `log` in [from, to) is or ever will be in its chain again: what this kind stores
+  // for them is deleted, for good, and is never made again. Idempotent.
+  virtual Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) = 0;
 };
 
 class LogletFactory {

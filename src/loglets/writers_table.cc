@@ -27,7 +27,7 @@ void WritersTable::Take(const BatchHeader& batch, Offset first) {
   Writer& writer = writers_[batch.writer];
   writer.last = batch.last();
   writer.window.push_back({batch.first, batch.count, first});
-  if (writer.window.size() > kWindow) writer.window.pop_front();
+  if (writer.window.size() > kWindow) writer.window.erase(writer.window.begin());
 }
 
 void WritersTable::EncodeTo(std::string* out) const {

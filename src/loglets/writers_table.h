@@ -4,9 +4,9 @@
 #define VLOG_LOGLETS_WRITERS_TABLE_H_
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/batch.h"
 #include "base/ids.h"
@@ -47,7 +47,7 @@ class WritersTable {
   };
   struct Writer {
     SeqNo last;
-    std::deque<Taken> window;  // the newest kWindow batches
+    std::vector<Taken> window;  // the newest kWindow batches
   };
   std::map<WriterId, Writer> writers_;
 };

@@ -10,6 +10,9 @@ constexpr uint64_t kStretch = 256 * 1024;  // of blocks written ahead
 // Large groups pay for their own block allocation; writing zeros first would double the work.
 constexpr uint64_t kSmallGroup = 64 * 1024;
 constexpr Duration kIndexRetry = std::chrono::seconds(1);
+// Closed segments whose index is not written yet; with more of them, the writer waits for an index
+// before it gets another segment, so that memory and the disk's garbage stay bounded.
+constexpr size_t kMostClosed = 3;
 
 }  // namespace
 
@@ -36,7 +39,8 @@ std::string Journal::EncodeNow(bool closed) const {
 
 Task<void> Journal::HousekeepLoop() {
   while (stopped_.ok() && !writer_done_ && !env_.scheduler().stopping()) {
-    if (!next_ready_ && make_status_.ok()) {
+    bool behind = closed_.size() > kMostClosed && MayWriteIndex();
+    if (!next_ready_ && make_status_.ok() && !behind) {
       co_await MakeNextSegment();
     } else if (!closed_.empty() && MayWriteIndex()) {
       ClosedIndex index = closed_.front();
@@ -44,13 +48,13 @@ Task<void> Journal::HousekeepLoop() {
       if (MayWriteIndex()) closed_.pop_front();
     } else if (CheckpointDue() && MayWriteIndex()) {
       co_await WriteIndex(EncodeNow(false), contents_.active->segment(), last_end_);
-    } else if (ExtensionDue()) {
-      co_await ExtendActive();
     } else if (reclaim_) {
       // A trim that comes meanwhile asks again.
       reclaim_ = false;
       bool more = co_await ReclaimOne();
       if (more) reclaim_ = true;
+    } else if (ExtensionDue()) {
+      co_await ExtendActive();
     } else {
       Instant until = Instant::Max();
       if (!MayWriteIndex()) until = index_retry_;

@@ -5,8 +5,7 @@
 namespace vlog::storage {
 namespace {
 
-// Marks in one group, and about what one takes.
-constexpr size_t kMostMarks = 32;
+// About what a mark takes.
 constexpr uint64_t kMarkBytes = 256;
 
 }  // namespace
@@ -26,6 +25,10 @@ Journal::~Journal() = default;
 
 size_t Journal::MaxEntryBytes() const {
   return options_.segment_bytes - kGroupFrameBytes - kFrameHeaderBytes - 1024;
+}
+
+size_t Journal::MostMarks() const {
+  return std::clamp<uint64_t>(options_.segment_bytes / 4 / kMarkBytes, 1, 32);
 }
 
 StreamId Journal::CreateStream(const std::string& kind, const std::string& key, AppendDone done) {
@@ -89,7 +92,7 @@ Task<void> Journal::WriteNextGroup(bool mark_only) {
                                     first.entry_class == EntryClass::kData);
     if (ready.ok()) group = TakeGroup();
   } else {
-    ready = co_await PrepareToWrite(kGroupFrameBytes + kMostMarks * kMarkBytes, false);
+    ready = co_await PrepareToWrite(kGroupFrameBytes + MostMarks() * kMarkBytes, false);
   }
   if (absl::IsResourceExhausted(ready) || absl::IsUnavailable(ready)) {
     RefuseData(std::move(group), ready);
@@ -199,7 +202,7 @@ std::vector<Journal::Pending> Journal::TakeGroup() {
 std::vector<Entry> Journal::TakeMarks() {
   // Bounded like any group; what does not fit is in the next mark.
   std::vector<Entry> marks;
-  while (!unmarked_.empty() && marks.size() < kMostMarks) {
+  while (!unmarked_.empty() && marks.size() < MostMarks()) {
     StreamId id = *unmarked_.begin();
     unmarked_.erase(unmarked_.begin());
     if (Stream* stream = contents_.streams.Find(id)) {

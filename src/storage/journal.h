@@ -106,6 +106,7 @@ class Journal {
   Task<Status> AwaitNextSegment();
   Task<Status> Roll();
   std::vector<Pending> TakeGroup();
+  size_t MostMarks() const;  // in one group
   std::vector<Entry> TakeMarks();
   void Complete(std::vector<Pending> group, JournalPosition at, uint64_t bytes);
   Task<void> DeliverLoop();

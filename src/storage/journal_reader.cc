@@ -166,9 +166,10 @@ Task<StatusOr<JournalPosition>> JournalReader::Locate(StreamId stream, uint64_t 
       if (probe != middle) break;  // the scan finds the rest of the way
     }
   }
-  StatusOr<std::shared_ptr<SegmentIndex>> index = co_await IndexOf(segments[low]);
-  VLOG_CO_RETURN_IF_ERROR(index);
   JournalPosition at{segments[low], 0};
+  StatusOr<std::shared_ptr<SegmentIndex>> index = co_await IndexOf(segments[low]);
+  if (absl::IsNotFound(index.status())) co_return at;  // recycled meanwhile: the scan goes on above
+  VLOG_CO_RETURN_IF_ERROR(index);
   if (std::optional<uint64_t> offset = (*index)->Seek(stream, from)) at.offset = *offset;
   co_return at;
 }

@@ -24,11 +24,9 @@ bool FakeCluster::Loses() {
   return lost;
 }
 
-void FakeCluster::Drop(const std::string& log, SegmentIndex floor) {
-  floors_[log] = std::max(floors_[log], floor);
-  std::erase_if(loglets_, [&](const auto& entry) {
-    return entry.first.log == log && entry.first.segment < floor;
-  });
+void FakeCluster::Drop(const std::string& log, SegmentIndex from, SegmentIndex to) {
+  dead_.Add(log, from, to);
+  std::erase_if(loglets_, [&](const auto& entry) { return dead_.Contains(entry.first); });
 }
 
 void FakeCluster::Replicate(LogletId id, Offset offset, Batch batch) {
@@ -39,7 +37,7 @@ void FakeCluster::Replicate(LogletId id, Offset offset, Batch batch) {
 }
 
 void FakeCluster::StoreAt(LogletId id, int number, Offset offset, Batch batch) {
-  if (id.segment < floors_[id.log]) return;
+  if (dead_.Contains(id)) return;
   FakeStore& store = loglets_[id].stores[static_cast<size_t>(number)];
   bool retry = store_down(number) || store_deaf(number) || (!store.sealed && offset > store.tail);
   if (retry) {
@@ -58,7 +56,7 @@ void FakeCluster::StoreAt(LogletId id, int number, Offset offset, Batch batch) {
 }
 
 void FakeCluster::Answered(LogletId id, Offset offset, bool stored) {
-  if (id.segment < floors_[id.log]) return;
+  if (dead_.Contains(id)) return;
   FakeSequencer& sequencer = loglets_[id].sequencer;
   auto it = sequencer.waiting.find(offset);
   if (it == sequencer.waiting.end()) return;

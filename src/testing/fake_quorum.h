@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "env/sim/sim_env.h"
+#include "loglets/dead_segments.h"
 #include "loglets/factory.h"
 #include "loglets/writers_table.h"
 #include "metastore/memory/memory_metastore.h"
@@ -88,8 +89,8 @@ class FakeCluster {
   const virtuallog::Chain* chain(const std::string& log) const { return watched_.chain(log); }
   // The first bad step of a chain.
   const Status& violation() const { return watched_.violation(); }
-  void Drop(const std::string& log, SegmentIndex floor);
-  SegmentIndex floor(const std::string& log) { return floors_[log]; }
+  void Drop(const std::string& log, SegmentIndex from, SegmentIndex to);
+  const loglets::DeadSegments& dead() const { return dead_; }
 
   Duration Delay();
   bool Loses();
@@ -107,7 +108,7 @@ class FakeCluster {
   metastore::MemoryMetastore metastore_;
   WatchedMetastore watched_;
   std::map<LogletId, FakeLoglet> loglets_;
-  std::map<std::string, SegmentIndex> floors_;
+  loglets::DeadSegments dead_;
   std::array<bool, kStores> down_{};
   std::array<bool, kStores> deaf_{};
   std::set<std::pair<env::LifeId, int>> cuts_;

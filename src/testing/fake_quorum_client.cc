@@ -185,9 +185,7 @@ class FakeQuorumLoglet final : public loglets::Loglet {
 
   // --- At the servers: nothing of the client is touched ---
 
-  static bool Gone(FakeCluster& cluster, const LogletId& id) {
-    return id.segment < cluster.floor(id.log);
-  }
+  static bool Gone(FakeCluster& cluster, const LogletId& id) { return cluster.dead().Contains(id); }
 
   // A store as the client sees it at the other end of a message.
   struct Target {
@@ -329,8 +327,8 @@ class FakeQuorumKind final : public loglets::LogletKind {
                                                         std::optional<Offset>) override {
     co_return std::make_shared<FakeQuorumLoglet>(env_, cluster_, id);
   }
-  Task<Status> DropBelow(std::string log, SegmentIndex floor) override {
-    cluster_.Drop(log, floor);
+  Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) override {
+    cluster_.Drop(log, from, to);
     co_return absl::OkStatus();
   }
 

@@ -43,7 +43,11 @@ void LogWorkload::AppendOne(virtuallog::Appender& appender, const std::string& h
   SeqNo seq = appender.next_seq();
   std::string value = handle + "." + std::to_string(seq.value());
   // Some records are large, so that batches, groups and segments fill up at different places.
-  if (world_.Chance(0.05)) value.resize(value.size() + world_.RandomBelow(2000), '~');
+  if (options_.record_bytes > 0) {
+    value.resize(options_.record_bytes, '~');
+  } else if (world_.Chance(0.05)) {
+    value.resize(value.size() + world_.RandomBelow(2000), '~');
+  }
   uint64_t id = history_.InvokeAppend(log_.name(), handle, seq, value);
   ++open_appends_;
   appender.Append(std::string_view(value), [this, id](StatusOr<Lsn> result) {
@@ -65,7 +69,7 @@ Task<void> LogWorkload::Write(int number) {
   appender_options.max_batch_bytes = 1000;
   std::unique_ptr<virtuallog::Appender> appender = log_.NewAppender(appender_options);
   while (!stopping_) {
-    uint64_t burst = 1 + world_.RandomBelow(8);
+    uint64_t burst = 1 + world_.RandomBelow(options_.max_burst);
     for (uint64_t i = 0; i < burst; ++i) AppendOne(*appender, handle);
     co_await Pause();
     while (open_appends_ > options_.max_outstanding && !stopping_) {

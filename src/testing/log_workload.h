@@ -21,6 +21,8 @@ struct WorkloadOptions {
   // same name in every life makes the checker see one that falls.
   std::string trim_handle;
   uint64_t max_outstanding = 40;                  // appends of one writer
+  uint64_t max_burst = 8;                         // appends at once
+  uint64_t record_bytes = 0;                      // of each record; 0: many lengths
   Duration pause = std::chrono::milliseconds(3);  // longest between two operations of a client
   std::vector<std::string> kinds = {""};          // swaps go to one of these
 };

@@ -43,6 +43,13 @@ std::vector<SimScenario> MakeScenarios() {
   rot.expected_faults = {"crash", "bit rot"};
   all.push_back(rot);
 
+  SimScenario recycled = crashes;
+  recycled.name = "recycled";
+  recycled.about = "small segments are used again and again, and the process is killed";
+  recycled.recycling = true;
+  recycled.expected_faults = {"crash", "torn write"};
+  all.push_back(recycled);
+
   SimScenario calm = crashes;
   calm.name = "calm";
   calm.about = "no faults: the process stops in good order and starts again";

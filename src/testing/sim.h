@@ -24,6 +24,7 @@ struct SimScenario {
   bool full_disk = false;
   bool slow_disk = false;
   bool bit_rot = false;
+  bool recycling = false;  // small segments that are used again and again, equal records
   bool message_loss = false;
   bool stores_down = false;
   // Fault counters that must be above zero over all seeds of a run.

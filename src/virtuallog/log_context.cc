@@ -6,6 +6,8 @@ namespace {
 // A watch on the register ends and begins again this often, so that closing never waits long.
 constexpr Duration kWatch = std::chrono::milliseconds(100);
 constexpr Duration kRetry = std::chrono::milliseconds(10);
+// Loglets that stay open although nobody uses them.
+constexpr size_t kMostOpen = 32;
 
 }  // namespace
 
@@ -108,15 +110,33 @@ Task<StatusOr<std::shared_ptr<loglets::Loglet>>> LogContext::Open(Segment segmen
       co_await (*kind)->Open(id, segment.made.params, known_tail);
   VLOG_CO_RETURN_IF_ERROR(loglet);
   open_[id] = *loglet;
+  CloseUnused();
   co_return loglet;
 }
 
-Task<Status> LogContext::DropBelow(SegmentIndex floor) {
-  std::erase_if(open_, [&](const auto& entry) { return entry.first.segment < floor; });
-  for (const std::string& name : factory_.names()) {
-    StatusOr<loglets::LogletKind*> kind = factory_.Find(name);
-    Status dropped = co_await (*kind)->DropBelow(log_, floor);
-    VLOG_CO_RETURN_IF_ERROR(dropped);
+void LogContext::CloseUnused() {
+  SegmentIndex last = chain_->last().index;
+  for (auto it = open_.begin(); it != open_.end() && open_.size() > kMostOpen;) {
+    bool unused = it->second.use_count() == 1 && it->first.segment < last;
+    it = unused ? open_.erase(it) : std::next(it);
+  }
+}
+
+Task<Status> LogContext::DropDead() {
+  std::shared_ptr<const Chain> chain = chain_;
+  SegmentIndex next;  // the lowest index that is not passed over
+  for (const Segment& segment : chain->segments()) {
+    SegmentIndex from = next;
+    next = SegmentIndex(segment.index.value() + 1);
+    if (from == segment.index) continue;
+    std::erase_if(open_, [&](const auto& entry) {
+      return entry.first.segment >= from && entry.first.segment < segment.index;
+    });
+    for (const std::string& name : factory_.names()) {
+      StatusOr<loglets::LogletKind*> kind = factory_.Find(name);
+      Status dropped = co_await (*kind)->Drop(log_, from, segment.index);
+      VLOG_CO_RETURN_IF_ERROR(dropped);
+    }
   }
   co_return absl::OkStatus();
 }

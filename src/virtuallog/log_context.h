@@ -42,13 +42,15 @@ class LogContext {
   LogletId IdOf(const Segment& segment) const { return {log_, segment.index, segment.made.id}; }
   // The loglet of a segment, opened once. REQUIRES: no marker.
   Task<StatusOr<std::shared_ptr<loglets::Loglet>>> Open(Segment segment);
-  // Forgets loglets below `floor` and lets their kinds delete them.
-  Task<Status> DropBelow(SegmentIndex floor);
+  // Lets the kinds delete what the chain passes over: what was truncated and what was replaced
+  // while it was empty.
+  Task<Status> DropDead();
 
   // Stops the watch on the register.
   Task<void> Close();
 
  private:
+  void CloseUnused();
   void Learn(Version version, std::shared_ptr<const Chain> chain);
   Task<void> Watch();
 

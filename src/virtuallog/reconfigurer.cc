@@ -98,6 +98,10 @@ Task<Status> Reconfigurer::SealAndExtend(Segment last, Proposal successor) {
   std::shared_ptr<loglets::Loglet> keep = *loglet;
   StatusOr<loglets::Sealed> sealed = co_await keep->Seal(EncodeProposal(successor));
   if (absl::IsFailedPrecondition(sealed.status())) {
+    // Dropped: somebody finished a swap of this segment, perhaps this very one.
+    Status fresh = co_await context_.Refresh();
+    VLOG_CO_RETURN_IF_ERROR(fresh);
+    if (context_.chain()->Holds(successor.id)) co_return absl::OkStatus();
     co_return absl::AbortedError("superseded: the segment is gone");
   }
   VLOG_CO_RETURN_IF_ERROR(sealed);
@@ -120,6 +124,12 @@ Task<Status> Reconfigurer::ExtendTo(Segment last, Lsn end, Choice choice) {
     if (!next.ok()) co_return next.status();
     // On a conflict the sealed segment is often still the last: its end stays valid, try again.
     Status written = co_await context_.CompareAndSet(version, *std::move(next));
+    if (written.ok() && end == last.base) {
+      // Of the empty segment that was replaced nothing is needed. What cannot be dropped now goes
+      // with a later trim.
+      Status dropped = co_await context_.DropDead();
+      (void)dropped;
+    }
     if (!absl::IsAborted(written)) co_return written;
     Status fresh = co_await context_.Refresh();
     VLOG_CO_RETURN_IF_ERROR(fresh);

@@ -102,7 +102,7 @@ Task<Status> SharedLog::Truncate(Lsn to) {
     Status fresh = co_await context_.Refresh();
     VLOG_CO_RETURN_IF_ERROR(fresh);
   }
-  co_return co_await context_.DropBelow(context_.chain()->segments().front().index);
+  co_return co_await context_.DropDead();
 }
 
 Task<StatusOr<Lsn>> SharedLog::TrimPoint() {

@@ -322,6 +322,7 @@ TEST_CASE("Race 50: a truncate between intent and compare-and-set spoils neither
     for (uint64_t i = 0; i < steps; ++i) race.world.Step();
     CHECK(race.Trim("writer", Lsn(2)) == Lsn(2));
     REQUIRE(race.Until([&] { return swap->has_value(); }));
+    INFO((*swap)->ToString());
     CHECK((*swap)->ok());
     CHECK(race.ReadAll("swapper").size() == 1);
     CHECK(race.Judge().empty());

@@ -187,6 +187,26 @@ struct Known {
   uint64_t trim = 0;
 };
 
+TEST_CASE("Journal: a read goes on when segments are recycled while it looks for its place") {
+  // Eight segments of one stream, then a few entries of another; the indexes are not in memory.
+  for (uint64_t steps = 0; steps < 80; ++steps) {
+    CAPTURE(steps);
+    Node node(7);
+    REQUIRE(node.Start().ok());
+    StreamId old = node.StreamFor("old");
+    for (uint64_t i = 0; i < 260; ++i) REQUIRE(node.AppendNow(old, i, 1).ok());
+    StreamId wanted = node.StreamFor("wanted");
+    for (uint64_t i = 0; i < 50; ++i) REQUIRE(node.AppendNow(wanted, i, 1).ok());
+    node.Stop();
+    REQUIRE(node.Start().ok());
+    REQUIRE(node.journal->segment_count() > 8);
+    CHECK(node.TrimNow(old, 260).ok());
+    for (uint64_t i = 0; i < steps; ++i) node.world.Step();
+    CHECK(node.ReadAndCheck(wanted, 0, 50).empty());
+    CHECK(node.journal->segment_count() < 8);
+  }
+}
+
 TEST_CASE("Journal: what was acknowledged survives any crash and reads back") {
   uint64_t crashes = 0;
   uint64_t entries = 0;

@@ -71,41 +71,29 @@ Status LocalState::Decode(std::string_view data) {
 }
 
 storage::Entry TombstoneState::DropEntry(storage::StreamId stream, const std::string& log,
-                                         SegmentIndex floor) {
+                                         SegmentIndex from, SegmentIndex to) {
+  DeadSegments dead;
+  dead.Add(log, from, to);
   storage::Entry entry;
   entry.stream = stream;
   entry.type = kDropEntry;
-  entry.first = floor.value();
-  entry.meta = log;
+  entry.meta = dead.Encode();
   return entry;
 }
 
 void TombstoneState::Apply(const storage::Entry& entry) {
-  SegmentIndex& floor = floors_[entry.meta];
-  floor = std::max(floor, SegmentIndex(entry.first));
+  StatusOr<DeadSegments> more = DeadSegments::Decode(entry.meta);
+  VLOG_CHECK(more.ok(), "an entry of the journal is as it was written");
+  dead_.Merge(*more);
 }
 
-std::string TombstoneState::Encode() const {
-  std::string out;
-  for (const auto& [log, floor] : floors_) {
-    PutString(&out, log);
-    PutFixed(&out, floor.value());
-  }
-  return out;
-}
+std::string TombstoneState::Encode() const { return dead_.Encode(); }
 
 Status TombstoneState::Decode(std::string_view data) {
-  Decoder in(data);
-  while (in.ok() && in.remaining() > 0) {
-    std::string log(in.String());
-    floors_[log] = SegmentIndex(in.Fixed<uint64_t>());
-  }
-  return in.ok() ? absl::OkStatus() : absl::DataLossError("malformed tombstones");
-}
-
-SegmentIndex TombstoneState::FloorOf(const std::string& log) const {
-  auto it = floors_.find(log);
-  return it == floors_.end() ? SegmentIndex() : it->second;
+  StatusOr<DeadSegments> dead = DeadSegments::Decode(data);
+  VLOG_RETURN_IF_ERROR(dead);
+  dead_ = *std::move(dead);
+  return absl::OkStatus();
 }
 
 std::unique_ptr<storage::StreamState> NewLocalStreamState(const std::string& kind) {

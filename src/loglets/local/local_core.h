@@ -3,10 +3,10 @@
 #define VLOG_LOGLETS_LOCAL_LOCAL_CORE_H_
 
 #include <cstdint>
-#include <map>
 #include <string>
 
 #include "base/ids.h"
+#include "loglets/dead_segments.h"
 #include "loglets/writers_table.h"
 #include "storage/stream_table.h"
 
@@ -41,11 +41,11 @@ class LocalState final : public storage::StreamState {
   WritersTable writers_;  // empty once sealed: a sealed loglet never acknowledges a writer
 };
 
-// The floor of segment indexes of each log: no loglet below it exists or is ever made again.
+// What was dropped: no loglet of a dead segment exists or is ever made again.
 class TombstoneState final : public storage::StreamState {
  public:
   static storage::Entry DropEntry(storage::StreamId stream, const std::string& log,
-                                  SegmentIndex floor);
+                                  SegmentIndex from, SegmentIndex to);
   void Apply(const storage::Entry& entry) override;
   void Damaged(uint64_t) override {}
   void SkipTo(uint64_t) override {}
@@ -53,10 +53,10 @@ class TombstoneState final : public storage::StreamState {
   uint64_t end() const override { return 0; }
   std::string Encode() const override;
   Status Decode(std::string_view data) override;
-  SegmentIndex FloorOf(const std::string& log) const;
+  const DeadSegments& dead() const { return dead_; }
 
  private:
-  std::map<std::string, SegmentIndex> floors_;
+  DeadSegments dead_;
 };
 
 // The states of this kind's streams, for the journal.

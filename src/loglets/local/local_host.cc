@@ -10,7 +10,8 @@ namespace {
 
 class LocalKind final : public LogletKind {
  public:
-  LocalKind(env::Env& env, storage::Journal& journal) : env_(env), journal_(journal) {}
+  LocalKind(env::Env& env, storage::Journal& journal, LocalOptions options)
+      : env_(env), journal_(journal), options_(options) {}
 
   std::string name() const override { return kLocalKind; }
   StatusOr<std::string> ProposeParams() override { return std::string(); }
@@ -21,17 +22,16 @@ class LocalKind final : public LogletKind {
       co_return absl::OkStatus();
     }
     // After damage only a loglet that was seen to be new counts as new.
-    Loglets::iterator entry = Find(id);
-    entry->second->Create();
+    Find(id)->Create();
     co_return absl::OkStatus();
   }
 
   Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string,
                                                std::optional<Offset>) override {
     VLOG_CO_RETURN_IF_ERROR(journal_.status());
-    std::shared_ptr<LocalLoglet> loglet = Find(id)->second;
+    std::shared_ptr<LocalLoglet> loglet = Find(id);
     std::optional<uint64_t> lost = journal_.streams().lost_bound();
-    if (id.segment < FloorOf(id.log)) {
+    if (dead().Contains(id)) {
       loglet->MarkGone();
     } else if (lost && loglet->stream() == storage::StreamId(0)) {
       // The journal lost entries: this loglet may have been among them.
@@ -41,21 +41,19 @@ class LocalKind final : public LogletKind {
     co_return loglet;
   }
 
-  Task<Status> DropBelow(std::string log, SegmentIndex floor) override {
-    if (FloorOf(log) < floor) {
+  Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) override {
+    if (!dead().Covers(log, from, to)) {
       // First the tombstone: after a crash in between, the streams are dropped again.
-      Status written = co_await WriteTombstone(log, floor);
+      Status written = co_await WriteTombstone(log, from, to);
       VLOG_CO_RETURN_IF_ERROR(written);
     }
     std::vector<storage::StreamId> dropped;
     for (const auto& [id, stream] : journal_.streams().streams()) {
-      LogletId loglet = ParseStreamKey(stream->key);
-      if (loglet.log == log && loglet.segment < floor) dropped.push_back(id);
+      if (dead().Contains(ParseStreamKey(stream->key))) dropped.push_back(id);
     }
-    for (auto it = loglets_.begin(); it != loglets_.end();) {
-      bool drop = it->first.log == log && it->first.segment < floor;
-      if (drop) it->second->MarkGone();
-      it = drop ? loglets_.erase(it) : std::next(it);
+    for (auto& [id, open] : loglets_) {
+      std::shared_ptr<LocalLoglet> loglet = open.lock();
+      if (loglet != nullptr && dead().Contains(id)) loglet->MarkGone();
     }
     for (storage::StreamId id : dropped) {
       journal_.DropStream(id, [](const Status&) {});
@@ -65,21 +63,27 @@ class LocalKind final : public LogletKind {
   }
 
  private:
-  using Loglets = std::map<LogletId, std::shared_ptr<LocalLoglet>>;
-
-  Loglets::iterator Find(const LogletId& id) {
-    auto it = loglets_.find(id);
-    if (it != loglets_.end()) return it;
-    return loglets_.emplace(id, std::make_shared<LocalLoglet>(env_, journal_, id)).first;
+  // The one object of a loglet, as long as anybody uses it or something is on its way to the
+  // journal; what it is made of again is in the journal's stream.
+  std::shared_ptr<LocalLoglet> Find(const LogletId& id) {
+    std::erase_if(loglets_, [](const auto& entry) { return entry.second.expired(); });
+    std::weak_ptr<LocalLoglet>& known = loglets_[id];
+    std::shared_ptr<LocalLoglet> loglet = known.lock();
+    if (loglet == nullptr) {
+      loglet = std::make_shared<LocalLoglet>(env_, journal_, id, options_.most_writers);
+      known = loglet;
+    }
+    return loglet;
   }
 
-  SegmentIndex FloorOf(const std::string& log) const {
+  const DeadSegments& dead() const {
+    static const DeadSegments none;
     storage::Stream* stream = journal_.streams().Find(std::string(kTombstoneStreamKey));
-    if (stream == nullptr) return SegmentIndex();
-    return static_cast<const TombstoneState&>(*stream->state).FloorOf(log);
+    if (stream == nullptr) return none;
+    return static_cast<const TombstoneState&>(*stream->state).dead();
   }
 
-  Task<Status> WriteTombstone(std::string log, SegmentIndex floor) {
+  Task<Status> WriteTombstone(std::string log, SegmentIndex from, SegmentIndex to) {
     storage::Stream* stream = journal_.streams().Find(std::string(kTombstoneStreamKey));
     if (stream != nullptr) tombstones_ = stream->id;
     if (tombstones_ == storage::StreamId(0)) {
@@ -88,12 +92,13 @@ class LocalKind final : public LogletKind {
       };
       tombstones_ = journal_.CreateStream(kTombstoneStreamKind, kTombstoneStreamKey, created);
     }
-    return journal_.AppendControl(TombstoneState::DropEntry(tombstones_, log, floor));
+    return journal_.AppendControl(TombstoneState::DropEntry(tombstones_, log, from, to));
   }
 
   env::Env& env_;
   storage::Journal& journal_;
-  Loglets loglets_;
+  LocalOptions options_;
+  std::map<LogletId, std::weak_ptr<LocalLoglet>> loglets_;
   storage::StreamId tombstones_;
 };
 
@@ -169,7 +174,7 @@ class LocalReaderKind final : public LogletKind {
                                                std::optional<Offset>) override {
     co_return std::make_shared<LocalReaderLoglet>(env_, view_, id);
   }
-  Task<Status> DropBelow(std::string, SegmentIndex) override { co_return ReadOnly(); }
+  Task<Status> Drop(std::string, SegmentIndex, SegmentIndex) override { co_return ReadOnly(); }
 
  private:
   static Status ReadOnly() { return absl::UnavailableError("opened for reading only"); }
@@ -180,8 +185,9 @@ class LocalReaderKind final : public LogletKind {
 
 }  // namespace
 
-std::unique_ptr<LogletKind> NewLocalKind(env::Env& env, storage::Journal& journal) {
-  return std::make_unique<LocalKind>(env, journal);
+std::unique_ptr<LogletKind> NewLocalKind(env::Env& env, storage::Journal& journal,
+                                         LocalOptions options) {
+  return std::make_unique<LocalKind>(env, journal, options);
 }
 
 std::unique_ptr<LogletKind> NewLocalReaderKind(env::Env& env, storage::JournalView& view) {

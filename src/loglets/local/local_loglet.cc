@@ -13,8 +13,12 @@ Status GoneError() {
 
 }  // namespace
 
-LocalLoglet::LocalLoglet(env::Env& env, storage::Journal& journal, LogletId id)
-    : env_(env), journal_(journal), id_(std::move(id)), changed_(env.scheduler()) {
+LocalLoglet::LocalLoglet(env::Env& env, storage::Journal& journal, LogletId id, size_t most_writers)
+    : env_(env),
+      journal_(journal),
+      id_(std::move(id)),
+      most_writers_(most_writers),
+      changed_(env.scheduler()) {
   if (storage::Stream* stream = journal_.streams().Find(StreamKey(id_))) stream_ = stream->id;
   writers_ = durable().writers();
   tail_ = Offset(durable().end());
@@ -55,6 +59,10 @@ void LocalLoglet::Append(Batch batch, AppendDone done) {
   } else if (verdict.judgement == Judgement::kDuplicate) {
     duplicates_.emplace(verdict.offset, std::move(done));
     return;
+  } else if (batch.header.first_in_loglet && writers_.size() >= most_writers_) {
+    // The table never forgets a writer. It is full: a sealed loglet gets a successor.
+    at_once = absl::FailedPreconditionError("sealed: it knows as many writers as it can");
+    AppendSeal(std::string(), Offset(), [](const Status&) {});
   } else {
     settled = false;
   }
@@ -183,6 +191,14 @@ Task<StatusOr<Sealed>> LocalLoglet::Seal(std::string proposal) {
 }
 
 Task<Status> LocalLoglet::WriteSeal(std::string proposal, Offset at_least) {
+  auto start = [this, self = shared_from_this(), at_least,
+                proposal = std::move(proposal)](async::Completer<Status> completer) mutable {
+    AppendSeal(std::move(proposal), at_least, std::move(completer));
+  };
+  return async::Completer<Status>::Await(env_.scheduler(), std::move(start));
+}
+
+void LocalLoglet::AppendSeal(std::string proposal, Offset at_least, storage::AppendDone done) {
   // Nothing that comes later is taken; the tail is what lies before the seal in the journal.
   ++sealing_;
   Create();
@@ -192,10 +208,14 @@ Task<Status> LocalLoglet::WriteSeal(std::string proposal, Offset at_least) {
   entry.first = at_least.value();
   entry.payload = Bytes(std::move(proposal));
   entry.payload_crc = Crc32c(entry.payload.view());
-  Status written = co_await journal_.AppendControl(std::move(entry));
-  --sealing_;
-  changed_.NotifyAll();
-  co_return written;
+  auto written = [this, self = shared_from_this(),
+                  done = std::move(done)](const Status& status) mutable {
+    --sealing_;
+    if (durable().sealed()) writers_.Clear();
+    changed_.NotifyAll();
+    done(status);
+  };
+  journal_.Append(std::move(entry), storage::EntryClass::kControl, std::move(written));
 }
 
 }  // namespace vlog::loglets

@@ -19,7 +19,7 @@ namespace vlog::loglets {
 // durable one, in LocalState, is the only one that is ever told.
 class LocalLoglet final : public Loglet, public std::enable_shared_from_this<LocalLoglet> {
  public:
-  LocalLoglet(env::Env& env, storage::Journal& journal, LogletId id);
+  LocalLoglet(env::Env& env, storage::Journal& journal, LogletId id, size_t most_writers);
 
   void Append(Batch batch, AppendDone done) override;
   Task<StatusOr<Tail>> CheckTail() override;
@@ -31,7 +31,7 @@ class LocalLoglet final : public Loglet, public std::enable_shared_from_this<Loc
   Task<StatusOr<Sealed>> Seal(std::string proposal) override;
 
   storage::StreamId stream() const { return stream_; }
-  // Its stream is dropped: every later call answers "gone", which means sealed.
+  // It is dead: every later call answers "gone", which means sealed.
   void MarkGone() { gone_ = true; }
   // Seals it with a tail at `at_least` or above: what is below may have been given out.
   Task<Status> WriteSeal(std::string proposal, Offset at_least);
@@ -40,12 +40,14 @@ class LocalLoglet final : public Loglet, public std::enable_shared_from_this<Loc
 
  private:
   const LocalState& durable() const;
+  void AppendSeal(std::string proposal, Offset at_least, storage::AppendDone done);
   void Finish(Offset offset, StatusOr<Offset> result, AppendDone done);
   void RollBack();
 
   env::Env& env_;
   storage::Journal& journal_;
   LogletId id_;
+  size_t most_writers_;
   storage::StreamId stream_;  // 0: not created yet
   bool gone_ = false;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "async/event.h"
+#include "loglets/dead_segments.h"
 #include "loglets/writers_table.h"
 
 namespace vlog::loglets {
@@ -107,17 +108,17 @@ class MemoryKind final : public LogletKind {
     auto it = loglets_.find(id);
     if (it != loglets_.end()) co_return it->second;
     auto loglet = std::make_shared<MemoryLoglet>(env_.scheduler());
-    if (id.segment < floors_[id.log]) {
+    if (dead_.Contains(id)) {
       loglet->MarkGone();  // never made again
     } else {
       loglets_[id] = loglet;
     }
     co_return loglet;
   }
-  Task<Status> DropBelow(std::string log, SegmentIndex floor) override {
-    floors_[log] = std::max(floors_[log], floor);
+  Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) override {
+    dead_.Add(log, from, to);
     for (auto it = loglets_.begin(); it != loglets_.end();) {
-      bool drop = it->first.log == log && it->first.segment < floor;
+      bool drop = dead_.Contains(it->first);
       if (drop) it->second->MarkGone();
       it = drop ? loglets_.erase(it) : std::next(it);
     }
@@ -127,7 +128,7 @@ class MemoryKind final : public LogletKind {
  private:
   env::Env& env_;
   std::map<LogletId, std::shared_ptr<MemoryLoglet>> loglets_;
-  std::map<std::string, SegmentIndex> floors_;
+  DeadSegments dead_;
 };
 
 }  // namespace
