@@ -13,6 +13,20 @@
 
 namespace vlog::loglets {
 
+// Where a new loglet is to live. What is left empty the kind chooses, near to the predecessor.
+struct Placement {
+  std::vector<NodeId> nodes;  // that hold copies
+  uint32_t write_quorum = 0;  // copies before an acknowledgement
+  NodeId sequencer;           // of kinds that have one
+};
+
+struct ProposeRequest {
+  Placement wish;
+  // The segment that the new one follows; "" for a new log.
+  std::string previous_kind;
+  std::string previous_params;
+};
+
 // The client's half of one kind. Parameters are opaque bytes to everyone but their own kind.
 // Thread rule: as Loglet.
 class LogletKind {
@@ -20,8 +34,9 @@ class LogletKind {
   virtual ~LogletKind() = default;
   virtual std::string name() const = 0;
 
-  // Parameters for a new loglet of this kind. Pure.
-  virtual StatusOr<std::string> ProposeParams() = 0;
+  // Parameters for a new loglet of this kind. Kinds on nodes ask them which lives and disks they
+  // are now. kInvalidArgument: no such loglet could work; kUnavailable: not now.
+  virtual Task<StatusOr<std::string>> ProposeParams(ProposeRequest request) = 0;
   // Proves that the loglet would work now and warms it up. A loglet that was never prepared works
   // all the same. Errors say why it would not.
   virtual Task<Status> Prepare(LogletId id, std::string params) = 0;

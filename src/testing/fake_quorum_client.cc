@@ -315,7 +315,9 @@ class FakeQuorumKind final : public loglets::LogletKind {
  public:
   FakeQuorumKind(env::SimEnv& env, FakeCluster& cluster) : env_(env), cluster_(cluster) {}
   std::string name() const override { return kFakeQuorumKind; }
-  StatusOr<std::string> ProposeParams() override { return std::string("3/2"); }
+  Task<StatusOr<std::string>> ProposeParams(loglets::ProposeRequest) override {
+    co_return std::string("3/2");
+  }
   Task<Status> Prepare(LogletId, std::string) override {
     auto serve = []() -> StatusOr<bool> { return true; };
     auto pending = FakeCall<bool>::Run(env_, cluster_, serve);

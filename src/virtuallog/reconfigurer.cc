@@ -15,25 +15,30 @@ bool Reconfigurer::Counts(const Intent& intent, const Segment& last) {
   return intent.replaces == last.index && context_.env().WallNow() < intent.deadline;
 }
 
-StatusOr<Proposal> Reconfigurer::Propose(const ReconfigureRequest& request, const Segment& last) {
+Task<StatusOr<Proposal>> Reconfigurer::Propose(ReconfigureRequest request, Segment last) {
   Proposal proposal;
   proposal.id = ProposalId(context_.env().RandomId());
   proposal.kind = request.kind.empty() ? last.made.kind : request.kind;
   proposal.reason = request.reason;
   proposal.who = context_.env().ProcessName();
-  if (proposal.kind == kMarkerKind) return proposal;
+  if (proposal.kind == kMarkerKind) co_return std::move(proposal);
   StatusOr<loglets::LogletKind*> kind = context_.factory().Find(proposal.kind);
-  VLOG_RETURN_IF_ERROR(kind);
-  StatusOr<std::string> params = (*kind)->ProposeParams();
-  VLOG_RETURN_IF_ERROR(params);
+  VLOG_CO_RETURN_IF_ERROR(kind);
+  loglets::ProposeRequest propose;
+  propose.wish = request.placement;
+  propose.previous_kind = last.made.kind;
+  propose.previous_params = last.made.params;
+  StatusOr<std::string> params = co_await (*kind)->ProposeParams(std::move(propose));
+  VLOG_CO_RETURN_IF_ERROR(params);
   proposal.params = *std::move(params);
-  return proposal;
+  co_return std::move(proposal);
 }
 
 Task<Status> Reconfigurer::Reconfigure(ReconfigureRequest request) {
   Status fresh = co_await context_.Refresh();
   VLOG_CO_RETURN_IF_ERROR(fresh);
-  StatusOr<Proposal> proposed = Propose(request, context_.chain()->last());
+  Segment newest = context_.chain()->last();
+  StatusOr<Proposal> proposed = co_await Propose(request, std::move(newest));
   VLOG_CO_RETURN_IF_ERROR(proposed);
   Proposal proposal = *std::move(proposed);
   for (;;) {
@@ -174,7 +179,7 @@ Task<StatusOr<Reconfigurer::Choice>> Reconfigurer::ChooseSuccessor(Segment last,
   }
   ReconfigureRequest request;
   request.reason = "sealed without a successor" + refused;
-  StatusOr<Proposal> clone = Propose(request, last);
+  StatusOr<Proposal> clone = co_await Propose(std::move(request), last);
   VLOG_CO_RETURN_IF_ERROR(clone);
   Status prepared = co_await Prepare(*clone, index);
   VLOG_CO_RETURN_IF_ERROR(prepared);

@@ -14,6 +14,7 @@ namespace vlog::virtuallog {
 struct ReconfigureRequest {
   std::string kind;    // "" = the same kind again; kMarkerKind ends the log for good
   std::string reason;  // for people
+  loglets::Placement placement = {};
 };
 
 // Thread rule: the context's. The context outlives it. Calls overlap.
@@ -41,7 +42,7 @@ class Reconfigurer {
 
   // Whether an intent still binds; one whose deadline has passed is free to be replaced.
   bool Counts(const Intent& intent, const Segment& last);
-  StatusOr<Proposal> Propose(const ReconfigureRequest& request, const Segment& last);
+  Task<StatusOr<Proposal>> Propose(ReconfigureRequest request, Segment last);
   Task<Status> DeclareIntent(Proposal proposal);
   Task<Status> Prepare(Proposal proposal, SegmentIndex index);
   Task<StatusOr<Choice>> ChooseSuccessor(Segment last, std::string kept_proposal);

@@ -16,7 +16,7 @@ Task<StatusOr<std::unique_ptr<SharedLog>>> SharedLog::Open(env::Env& env,
       new SharedLog(env, metastore, factory, std::move(log), options.read_only));
   Status read = co_await shared->context_.Refresh();
   if (absl::IsNotFound(read) && !options.create_with_kind.empty()) {
-    read = co_await shared->Create(options.create_with_kind);
+    read = co_await shared->Create(options.create_with_kind, options.create_placement);
     // Somebody else may have created it at the same moment.
     if (absl::IsAborted(read)) read = co_await shared->context_.Refresh();
   }
@@ -24,10 +24,12 @@ Task<StatusOr<std::unique_ptr<SharedLog>>> SharedLog::Open(env::Env& env,
   co_return std::move(shared);
 }
 
-Task<Status> SharedLog::Create(std::string kind_name) {
+Task<Status> SharedLog::Create(std::string kind_name, loglets::Placement placement) {
   StatusOr<loglets::LogletKind*> kind = context_.factory().Find(kind_name);
   VLOG_CO_RETURN_IF_ERROR(kind);
-  StatusOr<std::string> params = (*kind)->ProposeParams();
+  loglets::ProposeRequest propose;
+  propose.wish = std::move(placement);
+  StatusOr<std::string> params = co_await (*kind)->ProposeParams(std::move(propose));
   VLOG_CO_RETURN_IF_ERROR(params);
   Proposal first;
   first.id = ProposalId(context_.env().RandomId());

@@ -18,6 +18,7 @@ namespace vlog::virtuallog {
 struct OpenOptions {
   // A log that does not exist is created with a first segment of this kind; "": kNotFound instead.
   std::string create_with_kind;
+  loglets::Placement create_placement = {};
   // Nothing is written and no reconfiguration is helped along.
   bool read_only = false;
 };
@@ -62,7 +63,7 @@ class SharedLog {
  private:
   SharedLog(env::Env& env, metastore::Metastore& metastore, loglets::LogletFactory& factory,
             std::string log, bool read_only);
-  Task<Status> Create(std::string kind);
+  Task<Status> Create(std::string kind, loglets::Placement placement);
   Task<Status> Truncate(Lsn to);
 
   LogContext context_;

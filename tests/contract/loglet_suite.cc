@@ -60,7 +60,8 @@ class Fixture {
   }
 
   std::string Params() {
-    StatusOr<std::string> params = process_->kind().ProposeParams();
+    StatusOr<std::string> params =
+        *world_.Run(process_->kind().ProposeParams(loglets::ProposeRequest()));
     REQUIRE(params.ok());
     return *params;
   }

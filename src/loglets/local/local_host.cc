@@ -14,7 +14,7 @@ class LocalKind final : public LogletKind {
       : env_(env), journal_(journal), options_(options) {}
 
   std::string name() const override { return kLocalKind; }
-  StatusOr<std::string> ProposeParams() override { return std::string(); }
+  Task<StatusOr<std::string>> ProposeParams(ProposeRequest) override { co_return std::string(); }
 
   Task<Status> Prepare(LogletId id, std::string) override {
     VLOG_CO_RETURN_IF_ERROR(journal_.status());
@@ -168,7 +168,7 @@ class LocalReaderKind final : public LogletKind {
  public:
   LocalReaderKind(env::Env& env, storage::JournalView& view) : env_(env), view_(view) {}
   std::string name() const override { return kLocalKind; }
-  StatusOr<std::string> ProposeParams() override { return ReadOnly(); }
+  Task<StatusOr<std::string>> ProposeParams(ProposeRequest) override { co_return ReadOnly(); }
   Task<Status> Prepare(LogletId, std::string) override { co_return ReadOnly(); }
   Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string,
                                                std::optional<Offset>) override {
