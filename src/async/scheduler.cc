@@ -13,6 +13,7 @@ void Scheduler::DropWaits() {
 void Scheduler::Stop() {
   stopping_ = true;
   while (!waits_.empty()) waits_.front().Cancel(absl::CancelledError("stopping"));
+  DropTimers();
 }
 
 namespace {

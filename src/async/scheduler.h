@@ -64,11 +64,14 @@ class Scheduler {
   Task<Status> SleepUntil(Instant deadline);
   Task<Status> Sleep(Duration duration) { return SleepUntil(Now() + duration); }
 
-  // Ends every wait, also those that begin later, with kCancelled. Idempotent.
+  // Ends every wait, also those that begin later, with kCancelled; timers do not run any more.
+  // Idempotent.
   void Stop();
   bool stopping() const { return stopping_; }
 
  protected:
+  // The timers are not needed any more; those that are started later neither.
+  virtual void DropTimers() {}
   // Destroys every suspended coroutine without resuming it: what a crash does to memory. Destroying
   // a coroutine may queue more work on the executor; the caller drops that too, until none is left.
   void DropWaits();

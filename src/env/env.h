@@ -1,5 +1,6 @@
-// The world of one node: scheduler and monotonic clock, wall clock, randomness, disk. Everything
-// above env/ reaches the world through this and nothing else, so that env/sim can replace it.
+// The world of one node: scheduler and monotonic clock, wall clock, randomness, disk, network.
+// Everything above env/ reaches the world through this and nothing else, so that env/sim can
+// replace it.
 #ifndef VLOG_ENV_ENV_H_
 #define VLOG_ENV_ENV_H_
 
@@ -8,6 +9,7 @@
 #include "async/scheduler.h"
 #include "base/time.h"
 #include "env/disk.h"
+#include "env/network.h"
 
 namespace vlog::env {
 
@@ -17,6 +19,7 @@ class Env {
   virtual ~Env() = default;
   virtual async::Scheduler& scheduler() = 0;
   virtual Disk& disk() = 0;
+  virtual Network& network() = 0;
   // May jump; for policy and for people.
   virtual WallTime WallNow() = 0;
   // Uniform over all 64-bit values; never zero, so that zero can mean "none" in random ids.

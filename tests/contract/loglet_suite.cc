@@ -23,8 +23,11 @@ const std::map<std::string, std::set<std::string>>& NotApplicable() {
   static const std::map<std::string, std::set<std::string>> excused = {
       // A memory loglet lives in one process: it has no restart.
       {"memory",
-       {"restart keeps data", "restart keeps the seal", "restart keeps the trim point",
-        "restart keeps the writers' table"}},
+       {"restart keeps data", "restart goes on", "restart keeps the seal",
+        "restart keeps the trim point", "restart keeps the writers' table"}},
+      // A sequencer lives as long as its process, and so does its table: after a restart the loglet
+      // is sealed and gets a successor.
+      {"sequencer", {"restart goes on", "restart keeps the writers' table"}},
   };
   return excused;
 }
@@ -397,6 +400,11 @@ void RestartKeepsData(Fixture& f) {
   CHECK(f.CheckTail().offset.value() == 20);
   std::vector<std::string> all = f.ReadAll(0, 20);
   for (uint64_t i = 0; i < 20; ++i) CHECK(all[i] == Fixture::Payload(1, i));
+}
+
+void RestartGoesOn(Fixture& f) {
+  f.Fill(20);
+  f.Restart();
   REQUIRE(f.Append(1, 20, 1).ok());
   CHECK(f.CheckTail().offset.value() == 21);
 }
@@ -453,6 +461,7 @@ const std::vector<Case>& Cases() {
       {"concurrent sealers agree", ConcurrentSealersAgree},
       {"a seal under load covers the acknowledged", SealUnderLoadCoversAcknowledged},
       {"restart keeps data", RestartKeepsData},
+      {"restart goes on", RestartGoesOn},
       {"restart keeps the seal", RestartKeepsTheSeal},
       {"restart keeps the trim point", RestartKeepsTheTrimPoint},
       {"restart keeps the writers' table", RestartKeepsTheWritersTable},

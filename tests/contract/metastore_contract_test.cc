@@ -9,6 +9,8 @@
 
 #include "metastore/file/file_metastore.h"
 #include "metastore/memory/memory_metastore.h"
+#include "metastore/paxos/paxos_metastore.h"
+#include "scenario/acceptor_node.h"
 #include "testing/contract_world.h"
 
 namespace vlog::testing {
@@ -200,6 +202,53 @@ std::unique_ptr<Metastore> StartFile(ContractWorld& world) {
   return std::make_unique<FileMetastore>(world.env(), "chains", FileMetastore::Access::kReadWrite);
 }
 
+// Three nodes and a client in one process, with the network's loop between them.
+class PaxosOnLoopback final : public Metastore {
+ public:
+  explicit PaxosOnLoopback(ContractWorld& world) {
+    metastore::ClusterRecord record;
+    record.cluster = ClusterId(5);
+    for (uint64_t i = 1; i <= 3; ++i) record.acceptors.push_back({NodeId(i), DiskId(i + 10)});
+    rpc::Identity client;
+    client.cluster = record.cluster;
+    client.instance = world.env().RandomId();
+    peers_ = std::make_unique<rpc::Peers>(world.env(), client, nullptr, rpc::PeersOptions());
+    metastore::PaxosMetastoreOptions options;
+    for (const Replica& replica : record.acceptors) {
+      record.self = replica;
+      std::string directory = "node" + std::to_string(replica.node.value());
+      env::Address at{"127.0.0.1", 0};
+      auto opened =
+          world.Run(AcceptorNode::Open(world.env(), directory, record, Incarnation(++boots_), at));
+      REQUIRE(opened.has_value());
+      if (!opened->ok()) FAIL(opened->status().ToString());
+      nodes_.push_back(**std::move(opened));
+      peers_->SetAddress(replica.node, nodes_.back()->server->address());
+      options.seeds.push_back(replica.node);
+    }
+    store_ = std::make_unique<metastore::PaxosMetastore>(world.env(), *peers_, options);
+  }
+
+  Task<StatusOr<Versioned>> Read(std::string log) override { return store_->Read(log); }
+  Task<StatusOr<Version>> Write(std::string log, std::string value, Version expected) override {
+    return store_->Write(log, value, expected);
+  }
+  Task<StatusOr<Version>> AwaitChange(std::string log, Version known, Instant deadline) override {
+    return store_->AwaitChange(log, known, deadline);
+  }
+  Task<StatusOr<std::vector<std::string>>> List() override { return store_->List(); }
+
+ private:
+  std::vector<std::unique_ptr<AcceptorNode>> nodes_;
+  std::unique_ptr<rpc::Peers> peers_;
+  std::unique_ptr<metastore::PaxosMetastore> store_;
+  static inline uint64_t boots_ = 0;  // boot numbers only grow
+};
+
+std::unique_ptr<Metastore> StartPaxos(ContractWorld& world) {
+  return std::make_unique<PaxosOnLoopback>(world);
+}
+
 TEST_CASE("Metastore contract: memory in the simulated world") {
   RunSuite("memory", StartMemory, [] { return NewSimContractWorld(1); });
 }
@@ -217,6 +266,17 @@ TEST_CASE("Metastore contract: file in the simulated world") {
 
 TEST_CASE("Metastore contract: file in the real world") {
   RunSuite("file", StartFile, NewRealContractWorld);
+}
+
+TEST_CASE("Metastore contract: paxos in the simulated world") {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    CAPTURE(seed);
+    RunSuite("paxos", StartPaxos, [seed] { return NewSimContractWorld(seed); });
+  }
+}
+
+TEST_CASE("Metastore contract: paxos in the real world") {
+  RunSuite("paxos", StartPaxos, NewRealContractWorld);
 }
 
 TEST_CASE("File metastore: names that would leave the folder are refused") {

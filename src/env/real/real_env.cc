@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "env/real/real_disk.h"
+#include "env/real/real_network.h"
 
 namespace vlog::env {
 namespace {
@@ -31,6 +32,7 @@ class RealScheduler final : public async::Scheduler {
 
   async::TimerId StartTimer(Instant when, async::Work work) override {
     async::TimerId id = next_timer_++;
+    if (stopping()) return id;
     when_[id] = when;
     timers_[{when, id}] = std::move(work);
     Arm();
@@ -49,6 +51,14 @@ class RealScheduler final : public async::Scheduler {
   }
 
  private:
+  // Whoever waits for the loop to run dry does not wait for them.
+  void DropTimers() override {
+    auto dropped = std::exchange(timers_, {});
+    when_.clear();
+    timer_.cancel();
+    armed_ = Instant::Max();
+  }
+
   void Arm() {
     if (timers_.empty() || timers_.begin()->first.first >= armed_) return;
     armed_ = timers_.begin()->first.first;
@@ -81,7 +91,7 @@ class RealScheduler final : public async::Scheduler {
 class RealEnv final : public Env {
  public:
   RealEnv(boost::asio::any_io_executor executor, std::string root)
-      : scheduler_(executor), disk_(scheduler_, std::move(root)) {
+      : scheduler_(executor), disk_(scheduler_, std::move(root)), network_(scheduler_) {
     std::random_device device;
     std::seed_seq seed{device(), device(), device(), device(), device(), device()};
     random_.seed(seed);
@@ -89,6 +99,7 @@ class RealEnv final : public Env {
 
   async::Scheduler& scheduler() override { return scheduler_; }
   Disk& disk() override { return disk_; }
+  Network& network() override { return network_; }
   WallTime WallNow() override {
     auto now = std::chrono::system_clock::now().time_since_epoch();
     return WallTime{std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
@@ -106,6 +117,7 @@ class RealEnv final : public Env {
  private:
   RealScheduler scheduler_;
   RealDisk disk_;
+  RealNetwork network_;
   std::mt19937_64 random_;
 };
 

@@ -2,12 +2,16 @@
 
 namespace vlog::env {
 
-SimEnv::SimEnv(SimWorld& world, SimDiskImage& image, std::string name)
+SimEnv::SimEnv(SimWorld& world, SimDiskImage& image, std::string name, SimFabric* fabric)
     : world_(world),
       name_(std::move(name)),
       life_(world.BeginLife()),
       scheduler_(world, life_),
-      disk_(world, scheduler_, image) {}
+      disk_(world, scheduler_, image) {
+  if (fabric == nullptr) own_fabric_ = std::make_unique<SimFabric>(world);
+  SimFabric& used = fabric != nullptr ? *fabric : *own_fabric_;
+  network_ = std::make_unique<SimNetwork>(used, scheduler_, name_, life_);
+}
 
 SimEnv::~SimEnv() {
   if (alive_) Crash();
@@ -17,6 +21,7 @@ void SimEnv::Crash() {
   alive_ = false;
   // First nothing can run any more, then what is suspended goes.
   world_.EndLife(life_);
+  network_->Crash();
   scheduler_.Drop();
 }
 

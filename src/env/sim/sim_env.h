@@ -2,10 +2,13 @@
 #ifndef VLOG_ENV_SIM_SIM_ENV_H_
 #define VLOG_ENV_SIM_SIM_ENV_H_
 
+#include <memory>
 #include <string>
 
 #include "env/env.h"
 #include "env/sim/sim_disk.h"
+#include "env/sim/sim_fabric.h"
+#include "env/sim/sim_network.h"
 #include "env/sim/sim_world.h"
 
 namespace vlog::env {
@@ -14,7 +17,9 @@ namespace vlog::env {
 // this order, whatever was built on it and the SimEnv itself, and call Crash() of the disk image.
 class SimEnv final : public Env {
  public:
-  SimEnv(SimWorld& world, SimDiskImage& image, std::string name);
+  // `name` is its host on `fabric`, which outlives it; without one it is alone on a network of its
+  // own.
+  SimEnv(SimWorld& world, SimDiskImage& image, std::string name, SimFabric* fabric = nullptr);
   ~SimEnv() override;
 
   void Crash();
@@ -23,6 +28,7 @@ class SimEnv final : public Env {
 
   async::Scheduler& scheduler() override { return scheduler_; }
   Disk& disk() override { return disk_; }
+  Network& network() override { return *network_; }
   WallTime WallNow() override;
   uint64_t RandomId() override;
   std::string ProcessName() override { return name_; }
@@ -51,6 +57,8 @@ class SimEnv final : public Env {
   bool alive_ = true;
   SimScheduler scheduler_;
   SimDisk disk_;
+  std::unique_ptr<SimFabric> own_fabric_;
+  std::unique_ptr<SimNetwork> network_;
 };
 
 }  // namespace vlog::env

@@ -53,6 +53,10 @@ class SimWorld final : public boost::asio::execution_context {
   // Discards all work and timers of the life, and what it posts from now on.
   void EndLife(LifeId life);
 
+  // Nothing of this life runs before `until`: a process that is stopped, or a machine that hangs.
+  // Its timers that come due meanwhile fire then.
+  void Pause(LifeId life, Instant until) { paused_[life].until = until; }
+
   void Post(LifeId life, async::Work work);
   async::TimerId StartTimer(LifeId life, Instant when, async::Work work);
   void CancelTimer(async::TimerId timer);
@@ -60,7 +64,8 @@ class SimWorld final : public boost::asio::execution_context {
 
   // Runs one piece of ready work, or moves time to the next timer. False: nothing left to do.
   bool Step();
-  // Steps until `done()`, or until virtual time `limit`; true if `done()` came true. Checks `done`
+  // Steps until `done()`, until virtual time `limit`, or until so many steps that only a livelock
+  // takes them; true if `done()` came true. Checks `done`
   // after each step.
   bool RunUntil(absl::AnyInvocable<bool()> done, Instant limit);
 
@@ -85,6 +90,12 @@ class SimWorld final : public boost::asio::execution_context {
     LifeId life;
     async::Work work;
   };
+  struct Paused {
+    Instant until;
+    std::vector<Ready> held;
+  };
+  void ResumePaused();
+  bool NextMoment();
 
   std::mt19937_64 random_;
   Instant now_;
@@ -94,6 +105,7 @@ class SimWorld final : public boost::asio::execution_context {
   async::TimerId next_timer_ = 1;
   LifeId next_life_ = 1;
   std::set<LifeId> alive_;
+  std::map<LifeId, Paused> paused_;
   absl::AnyInvocable<void(LifeId)> step_hook_;
   uint64_t trace_hash_ = 0xcbf29ce484222325;
   uint64_t steps_ = 0;
