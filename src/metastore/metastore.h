@@ -28,9 +28,21 @@ class Metastore {
 
   // Compare-and-set: replaces the value if its version is `expected` (0: never written). OK: the
   // new version, expected + 1, durable. kAborted: another version won; this value never will.
-  // kUnknown: it may have been written; settle it by the proposal id in the value. kUnavailable,
+  // kUnknown: it may have been written, now or later: a read that still shows `expected` proves
+  // nothing, so whatever was prepared for it is kept. Settle it: call Write() again with the same
+  // value and version, which goes on with the same proposal and is not a second one, or wait until
+  // the version has changed and look for the proposal id in the value. kUnavailable,
   // kResourceExhausted, kInvalidArgument (a bad log name): certainly not done.
   virtual Task<StatusOr<Version>> Write(std::string log, std::string value, Version expected) = 0;
+
+  // Does what can be done for a Write() of that version before its value is known, so that the
+  // write is quicker. Binds nobody and may be called for nothing. kAborted: the version is another
+  // one, the write would lose. kUnavailable: a write now would hardly succeed. Whoever does not
+  // know how to prepare anything says OK.
+  virtual Task<Status> Reserve(std::string log, Version expected) {
+    (void)log, (void)expected;
+    co_return absl::OkStatus();
+  }
 
   // Waits until the version is above `known`; answers the version. kDeadlineExceeded.
   virtual Task<StatusOr<Version>> AwaitChange(std::string log, Version known, Instant deadline) = 0;

@@ -1,0 +1,40 @@
+// The value of the cluster's own register: which logs there are and who votes on them. Pure.
+#ifndef VLOG_METASTORE_PAXOS_DIRECTORY_H_
+#define VLOG_METASTORE_PAXOS_DIRECTORY_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/status.h"
+
+namespace vlog::metastore {
+
+// Where a log's register is found: these acceptors vote on slot version + 1, and a majority of them
+// knows the value of `version`. Any anchor that was ever true stays good while a majority of its
+// acceptors lives, because former acceptors keep their floor.
+struct Anchor {
+  Version version;
+  std::vector<Replica> acceptors;
+  friend bool operator==(const Anchor&, const Anchor&) = default;
+};
+
+// A log that is not here does not exist: it gets its anchor, for version 0, before its first write,
+// so that two creators never vote in two places. Creation is thus one compare-and-set here.
+struct Directory {
+  std::vector<Replica> default_acceptors;  // of logs that are created from now on
+  std::map<std::string, Anchor> logs;
+  // Where nodes listen, "host:port", as the operator said last; a hint.
+  std::map<NodeId, std::string> addresses;
+  friend bool operator==(const Directory&, const Directory&) = default;
+};
+
+std::string EncodeDirectory(const Directory& directory);
+// "" is the directory of a cluster where nothing was written yet; its acceptors are `first`.
+// kDataLoss, kInvalidArgument as DecodeRegisterValue().
+StatusOr<Directory> DecodeDirectory(std::string_view data, const std::vector<Replica>& first);
+
+}  // namespace vlog::metastore
+
+#endif  // VLOG_METASTORE_PAXOS_DIRECTORY_H_
