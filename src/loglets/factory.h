@@ -27,6 +27,20 @@ struct ProposeRequest {
   std::string previous_params;
 };
 
+// One life of a node; incarnation 0: whichever it has now.
+struct NodeLife {
+  NodeId node;
+  Incarnation incarnation;
+  friend constexpr auto operator<=>(const NodeLife&, const NodeLife&) = default;
+};
+
+// Without whom a loglet takes no appends.
+struct Needs {
+  std::vector<NodeLife> all_of;   // each of them: a sequencer that cannot be replaced
+  std::vector<NodeLife> some_of;  // `least` of them: copies
+  size_t least = 0;
+};
+
 // The client's half of one kind. Parameters are opaque bytes to everyone but their own kind.
 // Thread rule: as Loglet.
 class LogletKind {
@@ -37,6 +51,12 @@ class LogletKind {
   // Parameters for a new loglet of this kind. Kinds on nodes ask them which lives and disks they
   // are now. kInvalidArgument: no such loglet could work; kUnavailable: not now.
   virtual Task<StatusOr<std::string>> ProposeParams(ProposeRequest request) = 0;
+  // Whom the loglet with these parameters needs, so that somebody can watch over them. Nobody, for
+  // kinds that live in one process.
+  virtual Needs NeedsOf(const std::string& params) const {
+    (void)params;
+    return Needs();
+  }
   // Proves that the loglet would work now and warms it up. A loglet that was never prepared works
   // all the same. Errors say why it would not.
   virtual Task<Status> Prepare(LogletId id, std::string params) = 0;

@@ -9,7 +9,8 @@
 namespace vlog::virtuallog {
 namespace {
 
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kFormatVersion = 2;
+constexpr uint32_t kOldestFormat = 1;  // does not count fail-overs
 constexpr size_t kRecent = 64;
 
 void PutProposal(std::string* out, const Proposal& proposal) {
@@ -18,15 +19,17 @@ void PutProposal(std::string* out, const Proposal& proposal) {
   PutString(out, proposal.params);
   PutString(out, proposal.reason);
   PutString(out, proposal.who);
+  PutFixed(out, proposal.fail_overs);
 }
 
-Proposal GetProposal(Decoder& in) {
+Proposal GetProposal(Decoder& in, uint32_t format = kFormatVersion) {
   Proposal proposal;
   proposal.id = ProposalId(in.Fixed<uint64_t>());
   proposal.kind = std::string(in.String());
   proposal.params = std::string(in.String());
   proposal.reason = std::string(in.String());
   proposal.who = std::string(in.String());
+  if (format >= 2) proposal.fail_overs = in.Fixed<uint32_t>();
   return proposal;
 }
 
@@ -67,7 +70,7 @@ std::string Chain::Encode() const {
 StatusOr<Chain> Chain::Decode(std::string_view data) {
   Decoder in(data);
   uint32_t format = in.Fixed<uint32_t>();
-  if (in.ok() && format != kFormatVersion) {
+  if (in.ok() && (format < kOldestFormat || format > kFormatVersion)) {
     return absl::InvalidArgumentError(absl::StrCat("the chain has format version ", format,
                                                    ", this program knows ", kFormatVersion));
   }
@@ -77,14 +80,14 @@ StatusOr<Chain> Chain::Decode(std::string_view data) {
     Segment segment;
     segment.index = SegmentIndex(in.Fixed<uint64_t>());
     segment.base = Lsn(in.Fixed<uint64_t>());
-    segment.made = GetProposal(in);
+    segment.made = GetProposal(in, format);
     segment.made_at.unix_millis = in.Fixed<int64_t>();
     chain.segments_.push_back(std::move(segment));
   }
   if (in.Fixed<uint8_t>() != 0) {
     Intent intent;
     intent.replaces = SegmentIndex(in.Fixed<uint64_t>());
-    intent.successor = GetProposal(in);
+    intent.successor = GetProposal(in, format);
     intent.deadline.unix_millis = in.Fixed<int64_t>();
     chain.intent_ = std::move(intent);
   }

@@ -29,6 +29,8 @@ struct Proposal {
   std::string params;  // opaque but to the kind
   std::string reason;
   std::string who;
+  // How many fail-overs in a row led here; 0: somebody asked for it.
+  uint32_t fail_overs = 0;
 };
 
 struct Segment {

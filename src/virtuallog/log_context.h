@@ -36,6 +36,8 @@ class LogContext {
   // Writes `next` if the chain is still at `expected`; OK only if it is now in force. A write whose
   // reply was lost is proposed again until it is decided. kAborted: another won; refresh.
   Task<Status> CompareAndSet(Version expected, Chain next);
+  // Prepares the metastore for a compare-and-set on the newest known version; see Metastore.
+  Task<Status> Reserve() { return metastore_.Reserve(log_, version_); }
   // Waits until a chain newer than `known` was learnt, here or by others. kDeadlineExceeded.
   Task<Status> AwaitChange(Version known, Instant deadline);
 

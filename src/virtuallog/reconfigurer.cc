@@ -21,6 +21,7 @@ Task<StatusOr<Proposal>> Reconfigurer::Propose(ReconfigureRequest request, Segme
   proposal.kind = request.kind.empty() ? last.made.kind : request.kind;
   proposal.reason = request.reason;
   proposal.who = context_.env().ProcessName();
+  proposal.fail_overs = request.fail_overs;
   if (proposal.kind == kMarkerKind) co_return std::move(proposal);
   StatusOr<loglets::LogletKind*> kind = context_.factory().Find(proposal.kind);
   VLOG_CO_RETURN_IF_ERROR(kind);
@@ -205,17 +206,32 @@ Task<Status> Reconfigurer::Help(SegmentIndex sealed_segment) {
     VLOG_CO_RETURN_IF_ERROR(fresh);
     Segment last = context_.chain()->last();
     if (last.index > sealed_segment) co_return absl::OkStatus();
-    Status finished = co_await Finish(last);
+    Status finished = co_await Finish(last, std::string());
     // Superseded is as good if the chain has moved on; else another intent came: follow that one.
     if (!finished.ok() && !absl::IsAborted(finished)) co_return finished;
   }
 }
 
-Task<Status> Reconfigurer::Finish(Segment last) {
+Task<Status> Reconfigurer::FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven) {
+  Status fresh = co_await context_.Refresh();
+  VLOG_CO_RETURN_IF_ERROR(fresh);
+  Segment last = context_.chain()->last();
+  if (last.index != broken) co_return absl::OkStatus();
+  Status reserved = co_await context_.Reserve();
+  if (!reserved.ok() && !proven) {
+    co_return absl::UnavailableError("nothing was sealed: " + Message(reserved));
+  }
+  StatusOr<Proposal> successor = co_await Propose(std::move(request), last);
+  VLOG_CO_RETURN_IF_ERROR(successor);
+  Status finished = co_await Finish(last, EncodeProposal(*successor));
+  co_return absl::IsAborted(finished) ? absl::OkStatus() : finished;
+}
+
+Task<Status> Reconfigurer::Finish(Segment last, std::string proposal) {
   StatusOr<std::shared_ptr<loglets::Loglet>> loglet = co_await context_.Open(last);
   VLOG_CO_RETURN_IF_ERROR(loglet);
   std::shared_ptr<loglets::Loglet> keep = *loglet;
-  StatusOr<loglets::Sealed> sealed = co_await keep->Seal(std::string());
+  StatusOr<loglets::Sealed> sealed = co_await keep->Seal(std::move(proposal));
   if (absl::IsFailedPrecondition(sealed.status())) {
     co_return absl::AbortedError("superseded: the segment is gone");
   }

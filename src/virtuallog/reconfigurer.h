@@ -15,6 +15,7 @@ struct ReconfigureRequest {
   std::string kind;    // "" = the same kind again; kMarkerKind ends the log for good
   std::string reason;  // for people
   loglets::Placement placement = {};
+  uint32_t fail_overs = 0;  // how many in a row, if this is one
 };
 
 // Thread rule: the context's. The context outlives it. Calls overlap.
@@ -27,6 +28,13 @@ class Reconfigurer {
   // it did not happen; if the segment was sealed already, whoever comes next finishes with a
   // successor of its own.
   Task<Status> Reconfigure(ReconfigureRequest request);
+
+  // The last segment, `broken`, takes no appends any more: seals it and lets a segment follow,
+  // without an intent, for every moment counts. A planned swap that waits is carried out instead.
+  // `proven`: its loglet is dead, so nothing is lost by a seal; else nothing is sealed unless the
+  // metastore says first that a write would succeed now. OK: another segment is the last.
+  // kUnavailable: nothing was sealed.
+  Task<Status> FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven);
 
   // Returns OK once a segment follows `sealed_segment` in the chain: waits a short grace for
   // whoever sealed it, then finishes the reconfiguration itself: by the intent, else by the
@@ -47,7 +55,8 @@ class Reconfigurer {
   Task<Status> Prepare(Proposal proposal, SegmentIndex index);
   Task<StatusOr<Choice>> ChooseSuccessor(Segment last, std::string kept_proposal);
   Task<Status> SealAndExtend(Segment last, Proposal successor);
-  Task<Status> Finish(Segment last);
+  // Seals `last` with `proposal`, which may be empty, and lets the successor that counts follow.
+  Task<Status> Finish(Segment last, std::string proposal);
   Task<Status> ExtendTo(Segment last, Lsn end, Choice choice);
   Task<Status> ClearIntent(ProposalId proposal);
 

@@ -88,7 +88,7 @@ Task<StatusOr<Lsn>> SharedLog::Trim(Lsn to) {
   }
   Status truncated = co_await Truncate(to);
   VLOG_CO_RETURN_IF_ERROR(truncated);
-  co_return co_await TrimPoint();
+  co_return co_await FindTrimPoint(false);
 }
 
 Task<Status> SharedLog::Truncate(Lsn to) {
@@ -107,7 +107,9 @@ Task<Status> SharedLog::Truncate(Lsn to) {
   co_return co_await context_.DropDead();
 }
 
-Task<StatusOr<Lsn>> SharedLog::TrimPoint() {
+Task<StatusOr<Lsn>> SharedLog::TrimPoint() { return FindTrimPoint(!context_.read_only()); }
+
+Task<StatusOr<Lsn>> SharedLog::FindTrimPoint(bool ask) {
   Status fresh = co_await context_.Refresh();
   VLOG_CO_RETURN_IF_ERROR(fresh);
   Segment first = context_.chain()->segments().front();
@@ -115,7 +117,16 @@ Task<StatusOr<Lsn>> SharedLog::TrimPoint() {
   StatusOr<std::shared_ptr<loglets::Loglet>> opened = co_await context_.Open(first);
   VLOG_CO_RETURN_IF_ERROR(opened);
   std::shared_ptr<loglets::Loglet> loglet = *opened;
-  Lsn point = first.base + loglet->TrimHint().value();
+  Offset trimmed = loglet->TrimHint();
+  if (ask) {
+    // A trim of nothing tells what is in force, wherever it was trimmed.
+    StatusOr<Offset> told = co_await loglet->Trim(Offset());
+    // Dropped by a trim further up: ask again.
+    if (absl::IsOutOfRange(told.status())) co_return co_await FindTrimPoint(ask);
+    VLOG_CO_RETURN_IF_ERROR(told);
+    trimmed = *told;
+  }
+  Lsn point = first.base + trimmed.value();
   // A loglet may hold a trim point above the end that the chain gave it.
   std::optional<Lsn> end = context_.chain()->EndOf(first.index);
   co_return end ? std::min(point, *end) : point;
@@ -123,6 +134,10 @@ Task<StatusOr<Lsn>> SharedLog::TrimPoint() {
 
 Task<Status> SharedLog::Reconfigure(ReconfigureRequest request) {
   return reconfigurer_.Reconfigure(std::move(request));
+}
+
+Task<Status> SharedLog::FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven) {
+  return reconfigurer_.FailOver(broken, std::move(request), proven);
 }
 
 Task<Status> SharedLog::SealLog(std::string reason) {

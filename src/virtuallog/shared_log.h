@@ -49,12 +49,19 @@ class SharedLog {
 
   // Seals the last segment and starts another, live; see Reconfigurer.
   Task<Status> Reconfigure(ReconfigureRequest request);
+  // For monitors; see Reconfigurer.
+  Task<Status> FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven);
   // Ends the log for good: later appends fail with kFailedPrecondition and this reason.
   Task<Status> SealLog(std::string reason);
 
   // The newest chain, read from the metastore now, and its version.
   Task<StatusOr<std::shared_ptr<const Chain>>> ReadChain();
   Version chain_version() const { return context_.version(); }
+  // The newest chain that this process knows, and a wait for one newer than `known`.
+  std::shared_ptr<const Chain> known_chain() const { return context_.chain(); }
+  Task<Status> AwaitChainChange(Version known, Instant deadline) {
+    return context_.AwaitChange(known, deadline);
+  }
 
   const std::string& name() const { return context_.log(); }
   // Handles are closed first.
@@ -65,6 +72,8 @@ class SharedLog {
             std::string log, bool read_only);
   Task<Status> Create(std::string kind, loglets::Placement placement);
   Task<Status> Truncate(Lsn to);
+  // Without `ask`: as far as this process knows.
+  Task<StatusOr<Lsn>> FindTrimPoint(bool ask);
 
   LogContext context_;
   Reconfigurer reconfigurer_;

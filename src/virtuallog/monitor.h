@@ -1,0 +1,63 @@
+// Watches over all logs of a metastore and lets another loglet follow where one can take no more
+// appends, without being asked (DESIGN 5.4). Every node runs one; that they see different halves of
+// the cluster costs time, never safety: the chain's compare-and-set picks who was right.
+#ifndef VLOG_VIRTUALLOG_MONITOR_H_
+#define VLOG_VIRTUALLOG_MONITOR_H_
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "async/task_group.h"
+#include "virtuallog/monitor_core.h"
+#include "virtuallog/shared_log.h"
+
+namespace vlog::virtuallog {
+
+struct MonitorOptions {
+  NodeId self;                                    // this node, for its turn among the monitors
+  Duration find_every = std::chrono::seconds(1);  // new logs
+  Duration look_every = std::chrono::milliseconds(100);  // at the latest
+  // After an attempt that failed; doubles up to the longest, with jitter.
+  Duration min_backoff = std::chrono::milliseconds(100);
+  Duration max_backoff = std::chrono::seconds(2);
+  // What it did, for the node's log. May be null.
+  std::function<void(const std::string& log, const std::string& what, const Status&)> report;
+};
+
+// Thread rule: the Env's executor. Metastore, factory and health outlive it; Stop() is awaited
+// before it is destroyed.
+class Monitor {
+ public:
+  Monitor(env::Env& env, metastore::Metastore& metastore, loglets::LogletFactory& factory,
+          NodeHealth& health, MonitorOptions options);
+  void Start() { tasks_.Spawn(FindLogs()); }
+  Task<void> Stop();
+
+  uint64_t fail_overs() const { return fail_overs_; }
+
+ private:
+  Task<void> FindLogs();
+  Task<void> Watch(std::string log);
+  // One look at a log; OK if it fares well or was helped.
+  Task<Status> LookAfter(SharedLog* log);
+  StatusOr<loglets::Needs> NeedsOf(const Chain& chain) const;
+  // Waits, but not beyond Stop().
+  Task<void> Pause(Duration duration);
+
+  env::Env& env_;
+  metastore::Metastore& metastore_;
+  loglets::LogletFactory& factory_;
+  NodeHealth& health_;
+  const MonitorOptions options_;
+  LivenessOf liveness_;
+  std::set<std::string> watched_;
+  uint64_t fail_overs_ = 0;
+  bool stopping_ = false;
+  async::Event stop_;
+  async::TaskGroup tasks_;
+};
+
+}  // namespace vlog::virtuallog
+
+#endif  // VLOG_VIRTUALLOG_MONITOR_H_

@@ -1,0 +1,32 @@
+// What is known about the lives of nodes. Injected, so that this folder needs no network: a node
+// answers from the connections it has, a test from its script.
+#ifndef VLOG_VIRTUALLOG_NODE_HEALTH_H_
+#define VLOG_VIRTUALLOG_NODE_HEALTH_H_
+
+#include "async/task.h"
+#include "base/ids.h"
+#include "base/status.h"
+#include "base/time.h"
+
+namespace vlog::virtuallog {
+
+enum class Liveness {
+  kAlive,
+  kSuspected,  // silent for longer than it should be; perhaps only cut off or stopped
+  kDead,       // proven: its host refuses connections, or another incarnation answers there
+};
+
+// Thread rule: the executor of its user's Env.
+class NodeHealth {
+ public:
+  virtual ~NodeHealth() = default;
+  // Of one life of a node; incarnation 0 means whichever life it has now. A node that was never
+  // heard of is alive until it has been silent for long enough.
+  virtual Liveness Of(NodeId node, Incarnation incarnation) = 0;
+  // Waits until an answer of Of() may have changed. kDeadlineExceeded.
+  virtual Task<Status> AwaitChange(Instant deadline) = 0;
+};
+
+}  // namespace vlog::virtuallog
+
+#endif  // VLOG_VIRTUALLOG_NODE_HEALTH_H_

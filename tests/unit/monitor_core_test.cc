@@ -1,0 +1,111 @@
+// When a log needs another loglet although nobody asked for one.
+#include "virtuallog/monitor_core.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "base/coding.h"
+#include "base/crc32c.h"
+
+namespace vlog::virtuallog {
+namespace {
+
+using loglets::Needs;
+using loglets::NodeLife;
+
+NodeLife Life(uint64_t node) { return {NodeId(node), Incarnation(7)}; }
+
+Needs ThreeServers() {
+  Needs needs;
+  needs.all_of = {Life(1)};
+  needs.some_of = {Life(1), Life(2), Life(3)};
+  needs.least = 2;
+  return needs;
+}
+
+LivenessOf Script(std::map<uint64_t, Liveness> states) {
+  return [states](const NodeLife& life) {
+    auto it = states.find(life.node.value());
+    return it == states.end() ? Liveness::kAlive : it->second;
+  };
+}
+
+Chain ChainOf(uint32_t fail_overs, int64_t made_at) {
+  Proposal made;
+  made.id = ProposalId(1);
+  made.kind = "any";
+  made.fail_overs = fail_overs;
+  return Chain::Begin(made, WallTime{made_at});
+}
+
+TEST_CASE("Monitor: the sequencer decides at once, log servers when too few are left") {
+  Needs needs = ThreeServers();
+  CHECK(Diagnose(needs, Script({})).state == Liveness::kAlive);
+  CHECK(Diagnose(Needs(), Script({})).state == Liveness::kAlive);
+  CHECK(Diagnose(needs, Script({{1, Liveness::kDead}})).state == Liveness::kDead);
+  CHECK(Diagnose(needs, Script({{1, Liveness::kSuspected}})).state == Liveness::kSuspected);
+  // One of three log servers is no reason to act.
+  CHECK(Diagnose(needs, Script({{2, Liveness::kDead}})).state == Liveness::kAlive);
+  CHECK(Diagnose(needs, Script({{2, Liveness::kDead}, {3, Liveness::kDead}})).state ==
+        Liveness::kDead);
+  Diagnosis mixed = Diagnose(needs, Script({{2, Liveness::kDead}, {3, Liveness::kSuspected}}));
+  CHECK(mixed.state == Liveness::kSuspected);
+  CHECK(mixed.reason == "only 1 answer of 3 log servers, 2 are needed");
+}
+
+TEST_CASE("Monitor: the worst of several reasons is the one that is told") {
+  Diagnosis diagnosis =
+      Diagnose(ThreeServers(), Script({{1, Liveness::kDead}, {2, Liveness::kSuspected}}));
+  CHECK(diagnosis.state == Liveness::kDead);
+  CHECK(diagnosis.reason == "the sequencer on node 1 is gone");
+}
+
+TEST_CASE("Monitor: fail-overs in a row are counted until the log has been calm") {
+  CHECK(NextFailOver(ChainOf(0, 1000), WallTime{2000}) == 1);
+  CHECK(NextFailOver(ChainOf(3, 1000), WallTime{2000}) == 4);
+  CHECK(NextFailOver(ChainOf(3, 1000), WallTime{1000 + 30'001}) == 1);
+}
+
+TEST_CASE("Monitor: the pause grows on suspicion, and nobody waits for the dead") {
+  CHECK(MillisToWait(ChainOf(0, 1000), Liveness::kSuspected, WallTime{1000}) == 0);
+  CHECK(MillisToWait(ChainOf(1, 1000), Liveness::kSuspected, WallTime{1000}) == 50);
+  CHECK(MillisToWait(ChainOf(1, 1000), Liveness::kSuspected, WallTime{1030}) == 20);
+  CHECK(MillisToWait(ChainOf(2, 1000), Liveness::kSuspected, WallTime{1000}) == 200);
+  CHECK(MillisToWait(ChainOf(3, 1000), Liveness::kSuspected, WallTime{1000}) == 1000);
+  CHECK(MillisToWait(ChainOf(4, 1000), Liveness::kSuspected, WallTime{1000}) == 5000);
+  CHECK(MillisToWait(ChainOf(99, 1000), Liveness::kSuspected, WallTime{1000}) == 5000);
+  CHECK(MillisToWait(ChainOf(99, 1000), Liveness::kDead, WallTime{1000}) == 0);
+  // The clock went back: not longer than the pause itself.
+  CHECK(MillisToWait(ChainOf(2, 1'000'000), Liveness::kSuspected, WallTime{1000}) == 200);
+}
+
+TEST_CASE("Monitor: the first of the living takes the first turn") {
+  Needs needs = ThreeServers();
+  CHECK(TurnOf(NodeId(1), needs, Script({})) == Duration());
+  CHECK(TurnOf(NodeId(2), needs, Script({})) > Duration());
+  CHECK(TurnOf(NodeId(3), needs, Script({})) == 2 * TurnOf(NodeId(2), needs, Script({})));
+  CHECK(TurnOf(NodeId(2), needs, Script({{1, Liveness::kDead}})) == Duration());
+}
+
+TEST_CASE("Chain: a chain of the first format is read, without counts of fail-overs") {
+  std::string data;
+  PutFixed(&data, uint32_t{1});  // format
+  PutFixed(&data, uint32_t{1});  // segments
+  PutFixed(&data, uint64_t{4});  // index
+  PutFixed(&data, uint64_t{70});
+  PutFixed(&data, uint64_t{9});  // proposal
+  for (const char* text : {"local", "params", "reason", "who"}) PutString(&data, text);
+  PutFixed(&data, int64_t{1000});
+  PutFixed(&data, uint8_t{0});   // no intent
+  PutFixed(&data, uint32_t{0});  // no recent proposals
+  PutFixed(&data, Crc32c(data));
+  StatusOr<Chain> chain = Chain::Decode(data);
+  REQUIRE(chain.ok());
+  CHECK(chain->last().index == SegmentIndex(4));
+  CHECK(chain->last().made.who == "who");
+  CHECK(chain->last().made.fail_overs == 0);
+  CHECK(Chain::Decode(ChainOf(5, 1000).Encode())->last().made.fail_overs == 5);
+}
+
+}  // namespace
+}  // namespace vlog::virtuallog
