@@ -1,5 +1,6 @@
 #include "testing/sim.h"
 
+#include "testing/cluster_sim.h"
 #include "testing/embedded_sim.h"
 #include "testing/quorum_sim.h"
 
@@ -72,6 +73,22 @@ std::vector<SimScenario> MakeScenarios() {
   lossy.stores_down = true;
   lossy.expected_faults = {"crash", "lost message", "store down"};
   all.push_back(lossy);
+
+  SimScenario cluster;
+  cluster.name = "cluster";
+  cluster.world = SimScenario::World::kCluster;
+  cluster.about = "three nodes; one of them at a time is killed, cut off or stopped";
+  cluster.steps_a_life = 25'000;
+  cluster.partitions = true;
+  cluster.expected_faults = {"crash", "client crash", "one-way cut", "isolated node",
+                             "paused node"};
+  all.push_back(cluster);
+
+  SimScenario bad_network = cluster;
+  bad_network.name = "cluster-lossy";
+  bad_network.about = "the same on a network that loses, delays, doubles and tears";
+  bad_network.message_loss = true;
+  all.push_back(bad_network);
   return all;
 }
 
@@ -92,6 +109,9 @@ const SimScenario* FindSimScenario(const std::string& name) {
 SimVerdict RunSim(const SimScenario& scenario, uint64_t seed, bool keep_history) {
   if (scenario.world == SimScenario::World::kQuorum) {
     return RunQuorumSim(scenario, seed, keep_history);
+  }
+  if (scenario.world == SimScenario::World::kCluster) {
+    return RunClusterSim(scenario, seed, keep_history);
   }
   return RunEmbeddedSim(scenario, seed, keep_history);
 }

@@ -14,6 +14,7 @@ struct SimScenario {
   std::string about;
   enum class World {
     kEmbedded,  // one process and its disk: file metastore, local loglets
+    kCluster,   // three whole nodes and clients on the simulated network
     kQuorum,    // several client processes, three stores, a register behind a bad network
   };
   World world = World::kEmbedded;
@@ -27,6 +28,7 @@ struct SimScenario {
   bool recycling = false;  // small segments that are used again and again, equal records
   bool message_loss = false;
   bool stores_down = false;
+  bool partitions = false;  // also one-way ones, and nodes that are stopped for a while
   // Fault counters that must be above zero over all seeds of a run.
   std::vector<std::string> expected_faults;
 };

@@ -30,11 +30,15 @@ Task<int> Read(Shell& shell, ReadArguments arguments);
 
 Task<int> Tail(Shell& shell);
 Task<int> Trim(Shell& shell, Lsn to);
-Task<int> Reconfigure(Shell& shell, std::string kind, std::string reason);
+Task<int> Reconfigure(Shell& shell, virtuallog::ReconfigureRequest request);
 Task<int> Seal(Shell& shell, std::string reason);
 Task<int> ShowChain(Shell& shell, bool json);
 Task<int> ListLogs(Shell& shell);
 Task<int> Verify(Shell& shell);
+
+// Only on a cluster.
+Task<int> CreateLog(Shell& shell, std::string name, client::NewLog made);
+Task<int> ShowStatus(Shell& shell, bool json);
 
 struct CheckArguments {
   std::string history;

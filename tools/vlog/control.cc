@@ -23,7 +23,8 @@ Task<int> Trim(Shell& shell, Lsn to) {
   co_return kDone;
 }
 
-Task<int> Reconfigure(Shell& shell, std::string kind, std::string reason) {
+Task<int> Reconfigure(Shell& shell, virtuallog::ReconfigureRequest request) {
+  const std::string& kind = request.kind;
   if (kind == virtuallog::kMarkerKind) {
     co_return Fail(absl::InvalidArgumentError("a marker ends the log: that is 'vlog seal'"));
   }
@@ -31,9 +32,15 @@ Task<int> Reconfigure(Shell& shell, std::string kind, std::string reason) {
     co_return Fail(absl::InvalidArgumentError(
         "a directory keeps its records, the kind 'memory' does not; use --to local"));
   }
+  const loglets::Placement& placement = request.placement;
+  bool placed =
+      !placement.nodes.empty() || placement.write_quorum > 0 || placement.sequencer != NodeId();
+  if (placed && !shell.on_cluster()) {
+    co_return Fail(absl::InvalidArgumentError(
+        "--nodes, --write-quorum and --sequencer place a loglet in a cluster; use --cluster"));
+  }
   StatusOr<virtuallog::SharedLog*> log = co_await shell.OpenLog(Shell::Access::kWrite);
   if (!log.ok()) co_return Fail(log.status());
-  virtuallog::ReconfigureRequest request{kind, reason};
   Status done = co_await (*log)->Reconfigure(std::move(request));
   if (!done.ok()) co_return Fail(done);
   auto chain = co_await (*log)->ReadChain();
@@ -54,10 +61,23 @@ Task<int> Seal(Shell& shell, std::string reason) {
   co_return kDone;
 }
 
-Task<int> ListLogs(Shell& shell) {
+namespace {
+
+Task<StatusOr<std::vector<std::string>>> LogsOf(Shell& shell) {
+  if (shell.on_cluster()) {
+    StatusOr<client::Cluster*> cluster = co_await shell.OpenCluster();
+    VLOG_CO_RETURN_IF_ERROR(cluster);
+    co_return co_await (*cluster)->Logs();
+  }
   StatusOr<embedded::Directory*> directory = co_await shell.OpenDirectory(Shell::Access::kRead);
-  if (!directory.ok()) co_return Fail(directory.status());
-  StatusOr<std::vector<std::string>> logs = co_await (*directory)->Logs();
+  VLOG_CO_RETURN_IF_ERROR(directory);
+  co_return co_await (*directory)->Logs();
+}
+
+}  // namespace
+
+Task<int> ListLogs(Shell& shell) {
+  StatusOr<std::vector<std::string>> logs = co_await LogsOf(shell);
   if (!logs.ok()) co_return Fail(logs.status());
   for (const std::string& log : *logs) shell.out().Line(log);
   co_return kDone;

@@ -42,11 +42,19 @@ class CommandLine {
  public:
   using Run = std::function<int(Shell&)>;
 
-  CommandLine() : app_("A shared log in a directory, which swaps its protocol while it runs.") {
+  CommandLine()
+      : app_(
+            "A shared log in a directory or on a cluster, which swaps its protocol while it "
+            "runs.") {
     app_.require_subcommand(1);
     app_.fallthrough();
-    app_.add_option("--dir", global_.directory, "the directory that holds the logs");
-    app_.add_option("--log", global_.log, "which log of the directory (default: default)");
+    CLI::Option* dir =
+        app_.add_option("--dir", global_.directory, "the directory that holds the logs");
+    // Plain text: CLI11 must not split it.
+    app_.add_option("--cluster", global_.cluster, "nodes of the cluster that holds the logs")
+        ->type_name("HOST:PORT,...")
+        ->excludes(dir);
+    app_.add_option("--log", global_.log, "which log (default: default)");
     AddSize("--segment-size", &global_.segment_bytes,
             "size of a journal file, with K, M or G; at least 4M (default: 64M)");
     app_.set_version_flag("--version", VLOG_VERSION);
@@ -59,10 +67,13 @@ class CommandLine {
         "  vlog --dir d append --lines words.txt\n"
         "  vlog --dir d read --follow\n"
         "  vlog --dir d reconfigure && vlog --dir d chain\n"
+        "  vlog --cluster localhost:7001 status\n"
+        "  vlog --cluster localhost:7001 append 'a record'\n"
         "  vlog demo words.txt\n");
     AddAppend();
     AddRead();
     AddControl();
+    AddCluster();
     AddCheck();
     AddDemo();
   }
@@ -177,6 +188,14 @@ class CommandLine {
     return shell.Run(Read(shell, read_));
   }
 
+  void AddFormat(CLI::App* command) {
+    command
+        ->add_option_function<std::string>(
+            "--format", [this](const std::string& name) { json_ = name == "json"; },
+            "table or json")
+        ->check(CLI::IsMember({"table", "json"}));
+  }
+
   void AddControl() {
     Add("tail", "print the first LSN that is not written", "  vlog --dir d tail\n",
         [](Shell& shell) { return shell.Run(Tail(shell)); });
@@ -186,25 +205,54 @@ class CommandLine {
     AddNumber(trim, "LSN", &trim_to_, "the first record to keep")->required();
     CLI::App* chain = Add("chain", "show the segments of the log", "  vlog --dir d chain\n",
                           [this](Shell& shell) { return shell.Run(ShowChain(shell, json_)); });
-    chain
-        ->add_option_function<std::string>(
-            "--format", [this](const std::string& name) { json_ = name == "json"; },
-            "table or json")
-        ->check(CLI::IsMember({"table", "json"}));
+    AddFormat(chain);
     CLI::App* reconfigure = Add(
         "reconfigure", "seal the last segment and start another; prints its index, base and kind",
         "  vlog --dir d reconfigure --to local --reason 'fresh segment'\n",
-        [this](Shell& shell) { return shell.Run(Reconfigure(shell, kind_, swap_reason_)); });
-    reconfigure->add_option("--to", kind_, "its kind (default: the same)");
-    reconfigure->add_option("--reason", swap_reason_, "why, for people");
+        [this](Shell& shell) { return shell.Run(Reconfigure(shell, swap_)); });
+    reconfigure->add_option("--to", swap_.kind, "its kind (default: the same)");
+    reconfigure->add_option("--reason", swap_.reason, "why, for people");
+    AddPlacement(reconfigure, &swap_.placement);
     CLI::App* seal = Add("seal", "end the log for good; prints where",
                          "  vlog --dir d seal --reason 'moved to another machine'\n",
                          [this](Shell& shell) { return shell.Run(Seal(shell, seal_reason_)); });
     seal->add_option("--reason", seal_reason_, "why, for those who append later")->required();
-    Add("logs", "list the logs of the directory", "  vlog --dir d logs\n",
+    Add("logs", "list the logs", "  vlog --dir d logs\n",
         [](Shell& shell) { return shell.Run(ListLogs(shell)); });
     Add("verify", "read everything that is stored and say what is damaged",
         "  vlog --dir d verify\n", [](Shell& shell) { return shell.Run(Verify(shell)); });
+  }
+
+  static void AddPlacement(CLI::App* command, loglets::Placement* placement) {
+    command
+        ->add_option_function<std::string>(
+            "--nodes",
+            [placement](const std::string& text) {
+              for (const std::string& number : CLI::detail::split(text, ',')) {
+                placement->nodes.emplace_back(ParseNumber(number));
+              }
+            },
+            "nodes that hold copies (cluster; default: as before, at first all)")
+        ->type_name("1,2,...");
+    AddNumber(command, "--write-quorum", &placement->write_quorum,
+              "copies before an acknowledgement (cluster; default: a majority)");
+    AddNumber(command, "--sequencer", &placement->sequencer,
+              "node that orders appends (cluster; default: as before)");
+  }
+
+  void AddCluster() {
+    CLI::App* create =
+        Add("create", "make a log on a cluster",
+            "  vlog --cluster localhost:7001 create orders --nodes 1,2,3 --sequencer 2\n",
+            [this](Shell& shell) { return shell.Run(CreateLog(shell, create_name_, create_)); });
+    create->add_option("LOG", create_name_, "its name")->required();
+    create->add_option("--kind", create_.kind, "kind of the first loglet (default: sequencer)");
+    AddPlacement(create, &create_.placement);
+    CLI::App* status = Add("status", "show the nodes of a cluster and what they do",
+                           "  vlog --cluster localhost:7001 status\n"
+                           "  vlog --cluster localhost:7001 status --format json\n",
+                           [this](Shell& shell) { return shell.Run(ShowStatus(shell, json_)); });
+    AddFormat(status);
   }
 
   void AddCheck() {
@@ -240,8 +288,9 @@ class CommandLine {
   ReadArguments read_;
   Lsn trim_to_;
   bool json_ = false;
-  std::string kind_;
-  std::string swap_reason_ = "vlog reconfigure";
+  virtuallog::ReconfigureRequest swap_{"", "vlog reconfigure"};
+  std::string create_name_;
+  client::NewLog create_;
   std::string seal_reason_;
   CheckArguments check_;
   DemoArguments demo_;

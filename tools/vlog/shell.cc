@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "absl/strings/str_split.h"
 #include "async/task_group.h"
 #include "env/real/real_env.h"
 #include "exit_code.h"
@@ -32,15 +33,38 @@ Task<void> Shell::RunAndClose(Task<int> command) {
   if (!closed.ok()) Say("closing " + arguments_.directory + ": " + Message(closed));
 }
 
+Task<StatusOr<client::Cluster*>> Shell::OpenCluster() {
+  if (!on_cluster()) {
+    co_return absl::InvalidArgumentError("which cluster? Add --cluster HOST:PORT,...");
+  }
+  client::ClusterOptions options;
+  std::vector<std::string> seeds = absl::StrSplit(arguments_.cluster, ',');
+  for (const std::string& seed : seeds) {
+    StatusOr<env::Address> address = env::Address::Parse(seed);
+    VLOG_CO_RETURN_IF_ERROR(address);
+    options.seeds.push_back(*std::move(address));
+  }
+  StatusOr<std::unique_ptr<client::Cluster>> opened =
+      co_await client::Cluster::Connect(executor(), std::move(options));
+  VLOG_CO_RETURN_IF_ERROR(opened);
+  cluster_ = *std::move(opened);
+  co_return cluster_.get();
+}
+
 Task<Status> Shell::Close() {
+  if (cluster_ != nullptr) co_await cluster_->Close();
   if (directory_ == nullptr) co_return absl::OkStatus();
   retired_ = std::move(directory_);
   co_return co_await retired_->Close();
 }
 
 Task<StatusOr<embedded::Directory*>> Shell::OpenDirectory(Access access) {
+  if (on_cluster()) {
+    co_return absl::InvalidArgumentError("this command works on a directory; use --dir DIR");
+  }
   if (arguments_.directory.empty()) {
-    co_return absl::InvalidArgumentError("which directory? Add --dir DIR");
+    co_return absl::InvalidArgumentError(
+        "which directory or cluster? Add --dir DIR or --cluster HOST:PORT,...");
   }
   embedded::DirectoryOptions options;
   options.journal.segment_bytes = arguments_.segment_bytes;
@@ -53,6 +77,13 @@ Task<StatusOr<embedded::Directory*>> Shell::OpenDirectory(Access access) {
 }
 
 Task<StatusOr<virtuallog::SharedLog*>> Shell::OpenLog(Access access) {
+  if (on_cluster()) {
+    StatusOr<client::Cluster*> cluster = co_await OpenCluster();
+    VLOG_CO_RETURN_IF_ERROR(cluster);
+    if (access != Access::kAppend) co_return co_await (*cluster)->OpenLog(arguments_.log);
+    client::NewLog made;
+    co_return co_await (*cluster)->OpenOrCreateLog(arguments_.log, std::move(made));
+  }
   if (access == Access::kWrite) {
     // Opening for writing would make the folder; opening for reading touches nothing.
     StatusOr<virtuallog::SharedLog*> existing = co_await OpenLog(Access::kRead);

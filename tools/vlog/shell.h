@@ -1,4 +1,4 @@
-// What every command runs in: a loop of its own, the directory, standard output.
+// What every command runs in: a loop of its own, the directory or the cluster, standard output.
 #ifndef VLOG_TOOLS_VLOG_SHELL_H_
 #define VLOG_TOOLS_VLOG_SHELL_H_
 
@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "client/cluster.h"
 #include "embedded/directory.h"
 #include "output.h"
 
@@ -13,6 +14,7 @@ namespace vlog::cli {
 
 struct GlobalArguments {
   std::string directory;
+  std::string cluster;  // "host:port,..."; this or `directory`
   std::string log = "default";
   uint64_t segment_bytes = 64 << 20;
 };
@@ -30,17 +32,22 @@ class Shell {
     kWrite,   // a log that exists; a missing one is kNotFound and nothing is created
     kAppend,  // makes what is missing
   };
-  // The log that the arguments name. Its object lives as long as the shell.
+  // The log that the arguments name, of the directory or of the cluster. Its object lives as long
+  // as the shell.
   Task<StatusOr<virtuallog::SharedLog*>> OpenLog(Access access);
   Task<StatusOr<embedded::Directory*>> OpenDirectory(Access access);
-  // Closes the directory; Run() does it too. The handles are closed first; another may be opened.
+  Task<StatusOr<client::Cluster*>> OpenCluster();
+  bool on_cluster() const { return !arguments_.cluster.empty(); }
+  // Closes what is open; Run() does it too. The handles are closed first; another may be opened.
   Task<Status> Close();
 
   const GlobalArguments& arguments() const { return arguments_; }
   void UseDirectory(std::string path) { arguments_.directory = std::move(path); }
   boost::asio::any_io_executor executor() { return context_.get_executor(); }
-  // REQUIRES: a directory is open.
-  async::Scheduler& scheduler() { return directory_->env().scheduler(); }
+  // REQUIRES: a directory or a cluster is open.
+  async::Scheduler& scheduler() {
+    return cluster_ != nullptr ? cluster_->env().scheduler() : directory_->env().scheduler();
+  }
   Output& out() { return out_; }
 
  private:
@@ -53,6 +60,7 @@ class Shell {
   std::unique_ptr<embedded::Directory> directory_;
   // Closed; destroyed only when the loop has run on, so that what waited on it has unwound.
   std::unique_ptr<embedded::Directory> retired_;
+  std::unique_ptr<client::Cluster> cluster_;  // closed ones are kept, for the same reason
   int exit_code_ = 0;
 };
 

@@ -1,0 +1,38 @@
+// The client's half of the sequencer kind (DESIGN 6.2): log servers on N nodes, and one sequencer.
+#ifndef VLOG_LOGLETS_SEQUENCER_SEQUENCER_KIND_H_
+#define VLOG_LOGLETS_SEQUENCER_SEQUENCER_KIND_H_
+
+#include <memory>
+#include <vector>
+
+#include "env/env.h"
+#include "loglets/factory.h"
+#include "loglets/sequencer/loglet_client.h"
+#include "rpc/peers.h"
+
+namespace vlog::loglets {
+
+inline constexpr char kSequencerKind[] = "sequencer";
+
+struct SequencerKindOptions {
+  // Where a loglet lives if neither a wish nor its predecessor says so.
+  std::vector<NodeId> nodes;
+  sequencer::ClientTiming timing;
+  // How long ProposeParams() waits for nodes that are silent.
+  Duration census = std::chrono::milliseconds(500);
+  Duration prepare = std::chrono::seconds(2);
+};
+
+// Env and peers outlive the kind and every loglet that it opened.
+//
+// ProposeParams: a node that does not answer stays if the predecessor tells its disk; the write
+// quorum is the wish, else the predecessor's, else the majority of all nodes, and never shrinks
+// because some are silent. The sequencer is the wished one, else the predecessor's, else the first,
+// of those that answer.
+// Drop: does nothing; nodes delete by what the chain says (KindHost::Drop).
+std::unique_ptr<LogletKind> NewSequencerKind(env::Env& env, rpc::Peers& peers,
+                                             SequencerKindOptions options = {});
+
+}  // namespace vlog::loglets
+
+#endif  // VLOG_LOGLETS_SEQUENCER_SEQUENCER_KIND_H_

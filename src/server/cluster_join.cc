@@ -1,0 +1,150 @@
+#include "server/cluster_join.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "async/task_group.h"
+#include "server/node_identity_core.h"
+
+namespace vlog::server {
+namespace {
+
+// A peer that does not answer so soon is asked again in the next round.
+constexpr Duration kAnswerTimeout = std::chrono::seconds(1);
+// Between rounds.
+constexpr Duration kJoinPause = std::chrono::milliseconds(50);
+constexpr Duration kWatchPause = std::chrono::seconds(1);
+
+// Whether a peer refused this node as an old copy. The refusal itself does not tell which of the
+// two sides it is about; its text names the node.
+bool RefusedAsOldCopy(const Status& status, NodeId self) {
+  std::string named = absl::StrCat("node ", self.value(), " says ");
+  return rpc::RefusalOf(status) == rpc::Refusal::kOldCopy &&
+         Message(status).find(named) != std::string::npos;
+}
+
+}  // namespace
+
+// What came back of one round. Shared with tasks that may end after it.
+struct ClusterJoin::Round {
+  NodeId self;
+  std::map<NodeId, OriginAnswer> answers;
+  Status refused;  // some node has seen a newer life of this disk
+};
+
+ClusterJoin::ClusterJoin(env::Env& env, NodeIdentity self, std::vector<NodeId> configured,
+                         rpc::Dispatcher& dispatcher, rpc::Peers& peers,
+                         metastore::AcceptorServer& acceptor, Logger log)
+    : env_(env),
+      self_(std::move(self)),
+      configured_(std::move(configured)),
+      peers_(peers),
+      acceptor_(acceptor),
+      log_(std::move(log)),
+      stop_(env.scheduler()) {
+  dispatcher.Register(kOriginMethod, [this](const rpc::Request&, rpc::Responder respond) {
+    Origin origin;
+    origin.configured = configured_;
+    origin.first_acceptors = acceptor_.record().acceptors;
+    respond(EncodeOrigin(origin));
+  });
+}
+
+Status ClusterJoin::CheckRecord() const {
+  const metastore::ClusterRecord& record = acceptor_.record();
+  if (record.cluster == self_.cluster && record.self == self_.replica()) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("the journal in the data directory is that of node ", record.self.node.value(),
+                   ", and the identity beside it is of ", DescribeIdentity(self_),
+                   ": files of two directories were mixed; restore them as they were"));
+}
+
+Task<Status> ClusterJoin::Join() {
+  if (joined()) co_return CheckRecord();
+  while (!stopped_) {
+    std::shared_ptr<Round> round = co_await AskAll();
+    if (stopped_) break;
+    VLOG_CO_RETURN_IF_ERROR(round->refused);
+    OriginVerdict verdict = SettleOrigin(self_.replica(), configured_, round->answers);
+    if (!verdict.first_acceptors.empty()) co_return co_await Settle(std::move(verdict));
+    Tell(verdict);
+    Status paused = co_await Pause(kJoinPause);
+    VLOG_CO_RETURN_IF_ERROR(paused);
+  }
+  co_return absl::CancelledError("the node stops");
+}
+
+Task<Status> ClusterJoin::Watch() {
+  while (!stopped_) {
+    std::shared_ptr<Round> round = co_await AskAll();
+    VLOG_CO_RETURN_IF_ERROR(round->refused);
+    Status paused = co_await Pause(kWatchPause);
+    VLOG_CO_RETURN_IF_ERROR(paused);
+  }
+  co_return absl::CancelledError("the node stops");
+}
+
+// Up to twice as long, at random, so that nodes that start together do not stay in step.
+Task<Status> ClusterJoin::Pause(Duration duration) {
+  Duration more(env_.RandomBelow(static_cast<uint64_t>(duration.count())));
+  Status waited = co_await stop_.Wait(env_.scheduler().Now() + duration + more);
+  if (absl::IsCancelled(waited)) co_return waited;
+  co_return absl::OkStatus();
+}
+
+void ClusterJoin::Stop() {
+  stopped_ = true;
+  stop_.NotifyAll();
+}
+
+Task<std::shared_ptr<ClusterJoin::Round>> ClusterJoin::AskAll() {
+  Instant deadline = env_.scheduler().Now() + kAnswerTimeout;
+  auto round = std::make_shared<Round>();
+  round->self = self_.node;
+  async::TaskGroup asking(env_.scheduler());
+  for (NodeId node : configured_) {
+    if (node != self_.node) asking.Spawn(AskOne(peers_.To(node), node, deadline, round));
+  }
+  co_await asking.Join();
+  co_return round;
+}
+
+Task<void> ClusterJoin::AskOne(std::shared_ptr<rpc::Channel> channel, NodeId node, Instant deadline,
+                               std::shared_ptr<Round> round) {
+  rpc::Call call(kOriginMethod, std::string(), rpc::Payload(), deadline);
+  StatusOr<rpc::Reply> reply = co_await channel->Run(std::move(call));
+  if (RefusedAsOldCopy(reply.status(), round->self)) {
+    round->refused = absl::DataLossError(
+        absl::StrCat("node ", node.value(), " refuses this one: ", reply.status().message()));
+  }
+  if (!reply.ok() || reply->peer == nullptr) co_return;
+  StatusOr<Origin> origin = DecodeOrigin(*reply);
+  if (!origin.ok()) co_return;
+  OriginAnswer& answer = round->answers[node];
+  answer.disk = reply->peer->disk;
+  answer.origin = *std::move(origin);
+}
+
+Task<Status> ClusterJoin::Settle(OriginVerdict verdict) {
+  metastore::ClusterRecord record;
+  record.cluster = self_.cluster;
+  record.self = self_.replica();
+  record.acceptors = verdict.first_acceptors;
+  Status durable = co_await acceptor_.Format(std::move(record));
+  VLOG_CO_RETURN_IF_ERROR(durable);
+  waiting_for_.clear();
+  const std::vector<Replica>& first = verdict.first_acceptors;
+  bool votes = std::find(first.begin(), first.end(), self_.replica()) != first.end();
+  log_.Info(verdict.settled_here ? "settled who votes first" : "learnt who votes first",
+            {{"acceptors", first.size()}, {"votes", votes}});
+  co_return absl::OkStatus();
+}
+
+void ClusterJoin::Tell(const OriginVerdict& verdict) {
+  if (verdict.waiting == waiting_for_) return;
+  waiting_for_ = verdict.waiting;
+  log_.Log(verdict.conflict ? LogLevel::kError : LogLevel::kInfo, "has not joined its cluster yet",
+           {{"reason", waiting_for_}});
+}
+
+}  // namespace vlog::server

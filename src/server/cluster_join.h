@@ -1,0 +1,66 @@
+// A node's way into its cluster: settles with the others, once, who votes first (origin_core.h),
+// and makes that durable in the node's acceptor. Until then the node takes no part in the
+// metastore. Later it shows itself to the others now and then: one that has seen a newer life of
+// this disk refuses it, and then this process runs on an old copy (FAULTS 25).
+#ifndef VLOG_SERVER_CLUSTER_JOIN_H_
+#define VLOG_SERVER_CLUSTER_JOIN_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "async/event.h"
+#include "metastore/paxos/acceptor_server.h"
+#include "rpc/peers.h"
+#include "server/log.h"
+#include "server/node_identity.h"
+#include "server/origin_core.h"
+
+namespace vlog::server {
+
+// Thread rule: the Env's executor. Env, dispatcher, peers and acceptor outlive it; Join() and
+// Watch() have ended before it is destroyed (a crash drops both).
+class ClusterJoin {
+ public:
+  // Answers the others from now on. `configured`: the nodes of the configuration, this one
+  // included, sorted.
+  ClusterJoin(env::Env& env, NodeIdentity self, std::vector<NodeId> configured,
+              rpc::Dispatcher& dispatcher, rpc::Peers& peers, metastore::AcceptorServer& acceptor,
+              Logger log);
+
+  // OK: the acceptor has its list, from this life or an earlier one. kCancelled: stopped. Other
+  // errors are final: this disk cannot take part.
+  Task<Status> Join();
+  // Shows the node to the others until it is stopped (kCancelled). Other errors are final.
+  // REQUIRES: Join() was OK.
+  Task<Status> Watch();
+  void Stop();
+
+  bool joined() const { return acceptor_.record().cluster != ClusterId(); }
+  // What it waits for, for people; "" once it has joined.
+  const std::string& waiting_for() const { return waiting_for_; }
+
+ private:
+  struct Round;
+  Task<std::shared_ptr<Round>> AskAll();
+  static Task<void> AskOne(std::shared_ptr<rpc::Channel> channel, NodeId node, Instant deadline,
+                           std::shared_ptr<Round> round);
+  Status CheckRecord() const;
+  Task<Status> Pause(Duration duration);
+  Task<Status> Settle(OriginVerdict verdict);
+  void Tell(const OriginVerdict& verdict);
+
+  env::Env& env_;
+  const NodeIdentity self_;
+  const std::vector<NodeId> configured_;
+  rpc::Peers& peers_;
+  metastore::AcceptorServer& acceptor_;
+  Logger log_;
+  std::string waiting_for_;
+  bool stopped_ = false;
+  async::Event stop_;
+};
+
+}  // namespace vlog::server
+
+#endif  // VLOG_SERVER_CLUSTER_JOIN_H_

@@ -1,0 +1,43 @@
+#include "server/cluster_watch.h"
+
+namespace vlog::server {
+
+ClusterWatch::ClusterWatch(env::Env& env, rpc::Peers& peers, loglets::LogletFactory& factory,
+                           std::vector<NodeId> nodes, SuspicionBounds bounds, Logger log)
+    : log_(std::move(log)),
+      metastore_(env, peers, MetastoreOptions(peers, std::move(nodes))),
+      health_(env, peers, bounds),
+      monitor_(env, metastore_, factory, health_, MakeOptions(peers)),
+      stopping_(env.scheduler()) {}
+
+metastore::PaxosMetastoreOptions ClusterWatch::MetastoreOptions(const rpc::Peers& peers,
+                                                                std::vector<NodeId> nodes) {
+  metastore::PaxosMetastoreOptions options;
+  options.cluster = peers.identity().cluster;
+  options.node = peers.identity().node;
+  options.seeds = std::move(nodes);
+  return options;
+}
+
+virtuallog::MonitorOptions ClusterWatch::MakeOptions(const rpc::Peers& peers) {
+  virtuallog::MonitorOptions options;
+  options.self = peers.identity().node;
+  options.report = [this](const std::string& log, const std::string& what, const Status& status) {
+    if (status.ok()) {
+      log_.Info(what, {{"log", log}});
+    } else {
+      log_.Warning(what, {{"log", log}, {"reason", status}});
+    }
+  };
+  return options;
+}
+
+// The monitor first hears that it stops; then what it asks of the metastore ends, or it would wait
+// for as long as a call without a majority may take.
+Task<void> ClusterWatch::Stop() {
+  stopping_.Spawn(monitor_.Stop());
+  co_await metastore_.Close();
+  co_await stopping_.Join();
+}
+
+}  // namespace vlog::server

@@ -1,0 +1,44 @@
+// A node's watch over the logs of its cluster: the monitor, and what it looks at.
+#ifndef VLOG_SERVER_CLUSTER_WATCH_H_
+#define VLOG_SERVER_CLUSTER_WATCH_H_
+
+#include <memory>
+#include <vector>
+
+#include "async/task_group.h"
+#include "loglets/factory.h"
+#include "metastore/paxos/paxos_metastore.h"
+#include "rpc/peers.h"
+#include "server/connection_health.h"
+#include "server/log.h"
+#include "virtuallog/monitor.h"
+
+namespace vlog::server {
+
+// Thread rule: the Env's executor. Env, peers and factory outlive it; Stop() is awaited before it
+// is destroyed (a crash drops all).
+class ClusterWatch {
+ public:
+  // `nodes`: of the cluster. `factory`: the kinds, as clients of this node's peers see them.
+  ClusterWatch(env::Env& env, rpc::Peers& peers, loglets::LogletFactory& factory,
+               std::vector<NodeId> nodes, SuspicionBounds bounds, Logger log);
+  void Start() { monitor_.Start(); }
+  Task<void> Stop();
+
+  uint64_t fail_overs() const { return monitor_.fail_overs(); }
+
+ private:
+  static metastore::PaxosMetastoreOptions MetastoreOptions(const rpc::Peers& peers,
+                                                           std::vector<NodeId> nodes);
+  virtuallog::MonitorOptions MakeOptions(const rpc::Peers& peers);
+
+  Logger log_;
+  metastore::PaxosMetastore metastore_;
+  ConnectionHealth health_;
+  virtuallog::Monitor monitor_;
+  async::TaskGroup stopping_;
+};
+
+}  // namespace vlog::server
+
+#endif  // VLOG_SERVER_CLUSTER_WATCH_H_

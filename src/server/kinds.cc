@@ -1,0 +1,14 @@
+#include "server/kinds.h"
+
+#include "loglets/sequencer/sequencer_kind_host.h"
+
+namespace vlog::server {
+
+// One line a kind. Kinds do not register themselves: linkers drop objects that nobody names.
+std::vector<std::unique_ptr<loglets::HostableKind>> HostableKinds() {
+  std::vector<std::unique_ptr<loglets::HostableKind>> kinds;
+  kinds.push_back(loglets::NewSequencerHostable());
+  return kinds;
+}
+
+}  // namespace vlog::server
