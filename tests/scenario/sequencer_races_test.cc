@@ -89,6 +89,15 @@ struct Scene {
     auto sealed = w.Run(*two, two->peers.To(NodeId(node))->Run(std::move(call)));
     REQUIRE(sealed.ok());
   }
+  // In the middle of what the node's journal holds. REQUIRES: the node is down.
+  void FlipBit(uint64_t node) {
+    std::string segment;
+    for (const std::string& name : w.image(node).names()) {
+      if (segment.empty() && name.ends_with(".seg")) segment = name;
+    }
+    REQUIRE_FALSE(segment.empty());
+    w.image(node).FlipBit(segment, 3000);
+  }
   void RunSome(uint64_t most_steps) {
     uint64_t steps = w.world.RandomBelow(most_steps);
     w.Until([&] { return steps-- == 0; });
@@ -117,6 +126,19 @@ TEST_CASE("Race 7: a sequencer that restarts never gives an offset out again") {
     CHECK(sealed->tail == Offset(3));
     CHECK(s.ReadAll(3)->back() == "w1.2");
   }
+}
+
+TEST_CASE("Race 7: a process refuses to be the sequencer that another life of its node was") {
+  Scene s(2);
+  s.Fill(3);
+  s.w.RestartNode(1);
+  loglets::sequencer::SequencerRequest request{s.w.id, s.params, MakeBatch(9, 0, 1), ""};
+  rpc::Message message = loglets::sequencer::Encode(request);
+  // Without the incarnation that rpc would check.
+  rpc::Call call(loglets::sequencer::kAppendMethod, message.header, message.payload,
+                 Instant::Max());
+  auto reply = s.w.Run(*s.two, s.two->peers.To(NodeId(1))->Run(std::move(call)));
+  CHECK(absl::IsAborted(reply.status()));
 }
 
 TEST_CASE("Race 8: a server that comes back with an empty disk counts for nothing") {
@@ -229,12 +251,7 @@ TEST_CASE("Race 22: a flipped bit below the synced mark is repaired from the oth
   for (uint64_t i = 0; i < 40; ++i) REQUIRE(s.w.Append(*s.log, 1, i * 4, 4).ok());
   s.w.RunFor(seconds(1));
   s.w.CrashNode(2);
-  std::string segment;
-  for (const std::string& name : s.w.image(2).names()) {
-    if (segment.empty() && name.ends_with(".seg")) segment = name;
-  }
-  REQUIRE_FALSE(segment.empty());
-  s.w.image(2).FlipBit(segment, 3000);
+  s.FlipBit(2);
   s.w.StartNode(2);
   REQUIRE(s.w.AwaitNodes());
   CHECK(s.State(2).sealed());  // it may have lost its seal, so it is sealed
@@ -245,6 +262,30 @@ TEST_CASE("Race 22: a flipped bit below the synced mark is repaired from the oth
   StatusOr<std::vector<std::string>> all = s.ReadAll(160);
   REQUIRE(all.ok());
   for (uint64_t i = 0; i < 160; ++i) CHECK((*all)[i] == "w1." + std::to_string(i));
+}
+
+TEST_CASE("Race 22: after damage only a loglet that was prepared counts as new") {
+  Scene s(5);
+  for (uint64_t i = 0; i < 40; ++i) REQUIRE(s.w.Append(*s.log, 1, i * 4, 4).ok());
+  s.w.RunFor(seconds(1));
+  s.w.CrashNode(2);
+  s.FlipBit(2);
+  s.w.StartNode(2);
+  REQUIRE(s.w.AwaitNodes());
+  std::string params = s.w.Propose(*s.two, 1);
+  LogletId strange{"races", SegmentIndex(8), ProposalId(1)};
+  LogletId prepared{"races", SegmentIndex(9), ProposalId(2)};
+  REQUIRE(s.w.Run(*s.two, s.two->kind->Prepare(prepared, params)).ok());
+  for (int round = 0; round < 2; ++round) {
+    auto first = *s.w.Run(*s.two, s.two->kind->Open(strange, params, std::nullopt));
+    CHECK(s.w.Run(*s.two, first->CheckTail())->sealed);
+    auto second = *s.w.Run(*s.two, s.two->kind->Open(prepared, params, std::nullopt));
+    StatusOr<Tail> tail = s.w.Run(*s.two, second->CheckTail());
+    REQUIRE(tail.ok());
+    CHECK_FALSE(tail->sealed);
+    s.w.RunFor(seconds(1));
+    s.w.RestartNode(2);
+  }
 }
 
 TEST_CASE("Race 22: a server whose disk is full or whose sync fails holds nobody up") {
