@@ -92,6 +92,8 @@ class EmbeddedSim {
     options->max_burst = 1;
     options->record_bytes = 260;
     options->pause = std::chrono::microseconds(800);
+    // What is left of a loglet that is gone would be ignored: most must outlive their segments.
+    options->pauses_between_swaps = 60;
   }
 
   void LiveOn() {

@@ -142,7 +142,7 @@ Task<void> LogWorkload::Trims() {
 
 Task<void> LogWorkload::Swaps() {
   while (!stopping_) {
-    for (int i = 0; i < 4; ++i) co_await Pause();
+    for (int i = 0; i < options_.pauses_between_swaps; ++i) co_await Pause();
     virtuallog::ReconfigureRequest request;
     request.kind = options_.kinds[world_.RandomBelow(options_.kinds.size())];
     request.reason = "workload";

@@ -48,6 +48,8 @@ std::vector<SimScenario> MakeScenarios() {
   recycled.name = "recycled";
   recycled.about = "small segments are used again and again, and the process is killed";
   recycled.recycling = true;
+  recycled.lives = 30;
+  recycled.steps_a_life = 1200;
   recycled.expected_faults = {"crash", "torn write"};
   all.push_back(recycled);
 
