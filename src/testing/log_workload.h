@@ -25,7 +25,7 @@ struct WorkloadOptions {
   uint64_t record_bytes = 0;                      // of each record; 0: many lengths
   Duration pause = std::chrono::milliseconds(3);  // longest between two operations of a client
   int pauses_between_swaps = 4;
-  std::vector<std::string> kinds = {""};          // swaps go to one of these
+  std::vector<std::string> kinds = {""};  // swaps go to one of these
 };
 
 struct WorkloadCounts {
