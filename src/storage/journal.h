@@ -45,8 +45,9 @@ struct JournalStats {
   uint64_t bytes = 0;
 };
 
-// OK: durable and applied. kResourceExhausted: full disk, certainly not done. kUnknown: the sync
-// failed. kInternal, kCancelled: certainly not done, the journal is stopped.
+// OK: durable and applied. kResourceExhausted: full disk, kUnavailable: no file descriptor or the
+// like; certainly not done, and the journal goes on. kUnknown: the sync failed. kInternal,
+// kCancelled: certainly not done, the journal is stopped.
 using AppendDone = absl::AnyInvocable<void(Status)>;
 
 // Thread rule: the Env's executor. The Env outlives it. Await Close() before destroying it.

@@ -72,6 +72,8 @@ Task<Status> Reconfigurer::Reconfigure(ReconfigureRequest request) {
     Status prepared = co_await Prepare(proposal, SegmentIndex(last.index.value() + 1));
     if (!prepared.ok()) {
       Status cleared = co_await ClearIntent(proposal.id);
+      // Somebody to whom it answered may have carried it out.
+      if (context_.chain()->Holds(proposal.id)) co_return absl::OkStatus();
       co_return Annotate(prepared, cleared.ok() ? "nothing was sealed" : Message(cleared));
     }
     co_return co_await SealAndExtend(last, proposal);

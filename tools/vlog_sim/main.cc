@@ -103,8 +103,9 @@ bool RunScenario(const SimScenario& scenario, uint64_t first, uint64_t seeds, do
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Runs embedded logs in a simulated world: one process, its disk, its clients, faults, "
-      "virtual time.\nThe same scenario and seed give the same run, in every process."};
+      "Runs logs in a simulated world with faults and virtual time: one process and its disk, or a "
+      "cluster\nof nodes and clients (--list). The same scenario and seed give the same run, in "
+      "every process."};
   uint64_t seed = 0;
   uint64_t seeds = 0;
   uint64_t first = 1;

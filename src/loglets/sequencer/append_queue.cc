@@ -9,7 +9,10 @@ namespace {
 Status Unknown(const Status& why) { return absl::UnknownError("may be stored: " + Message(why)); }
 
 bool ProvenDead(const Status& status) {
-  return absl::IsAborted(status) || rpc::RefusalOf(status) == rpc::Refusal::kOtherIncarnation;
+  // A refused handshake (another version, another cluster) says nothing about the sequencer.
+  rpc::Refusal refusal = rpc::RefusalOf(status);
+  return (absl::IsAborted(status) && refusal == rpc::Refusal::kNone) ||
+         refusal == rpc::Refusal::kOtherIncarnation;
 }
 
 // The call ended without a word of the sequencer, or its process stops.

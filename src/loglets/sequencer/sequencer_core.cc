@@ -108,8 +108,9 @@ void SequencerCore::OnWord(size_t server, const ServerWord& word, Instant now) {
   if (speaks) proven_ = std::max(proven_, word.durable_tail);
   // A store that waits behind a seal on its way is refused as well: that server's seal is only
   // counted once it is durable.
-  if (word.sealed || word.code == ServerCode::kGone) sealed_[server] = true;
-  if (word.sealed && kept_proposal_.empty()) kept_proposal_ = word.proposal;
+  bool sealed = speaks && word.sealed;
+  if (sealed || word.code == ServerCode::kGone) sealed_[server] = true;
+  if (sealed && kept_proposal_.empty()) kept_proposal_ = word.proposal;
   bool stranger = speaks && !word.sealed && word.durable_tail > log_.next();
   if (word.code == ServerCode::kFenced || stranger) {
     BeginDrain(absl::StrCat("log server ", server, " holds batches of another sequencer"), now);

@@ -131,9 +131,11 @@ Task<StatusOr<ReadResult>> SequencerLoglet::Read(Offset from, Offset to, size_t 
   request.from = from;
   request.to = to;
   request.max_bytes = std::max<size_t>(max_bytes, 1);
+  // Each server once: other reads may move reads_from_ meanwhile.
+  size_t first = reads_from_;
   for (size_t tried = 0; tried < servers; ++tried) {
     if (from < TrimHint()) co_return Trimmed();
-    size_t server = (reads_from_ + tried) % servers;
+    size_t server = (first + tried) % servers;
     StatusOr<ReadReply> reply = co_await client->Read(server, request);
     if (!reply.ok()) {
       silent = reply.status();

@@ -159,8 +159,8 @@ void ServedLoglet::Persisted(Ticket ticket, bool trim, const Status& status) {
   if (status.ok()) {
     core_.Persisted(ticket);
     if (trim) context_->journal.ReclaimSoon();
-  } else if (absl::IsResourceExhausted(status)) {
-    core_.Refused(ticket);
+  } else if (absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) {
+    core_.Refused(ticket);  // certainly not done, and the journal goes on
   } else {
     return;  // the journal has stopped, and with it this node
   }
