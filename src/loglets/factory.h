@@ -27,10 +27,11 @@ struct ProposeRequest {
   std::string previous_params;
 };
 
-// One life of a node; incarnation 0: whichever it has now.
+// One life of a node on one disk; incarnation or disk 0: whichever it has now.
 struct NodeLife {
   NodeId node;
   Incarnation incarnation;
+  DiskId disk;
   friend constexpr auto operator<=>(const NodeLife&, const NodeLife&) = default;
 };
 

@@ -13,9 +13,12 @@ constexpr Duration kLook = std::chrono::milliseconds(25);
 
 }  // namespace
 
-Liveness Judge(const rpc::NodeHealth& health, Incarnation wanted, Instant now,
+Liveness Judge(const rpc::NodeHealth& health, const loglets::NodeLife& wanted, Instant now,
                const SuspicionBounds& bounds) {
-  if (wanted != Incarnation() && health.incarnation > wanted) return Liveness::kDead;
+  bool known = health.incarnation != Incarnation();
+  if (known && wanted.disk != DiskId() && health.disk != wanted.disk) return Liveness::kDead;
+  bool later = wanted.incarnation != Incarnation() && health.incarnation > wanted.incarnation;
+  if (later) return Liveness::kDead;
   // Anything that was heard since then, over another connection, speaks against a failure.
   bool failed = health.failure.has_value() && health.failed_at >= health.last_heard;
   if (failed && *health.failure == env::Disconnect::kRefused) return Liveness::kDead;
@@ -35,16 +38,17 @@ ConnectionHealth::ConnectionHealth(env::Env& env, rpc::Peers& peers, SuspicionBo
 
 ConnectionHealth::~ConnectionHealth() { peers_.health().OnChange(nullptr); }
 
-Liveness ConnectionHealth::Of(NodeId node, Incarnation incarnation) {
+Liveness ConnectionHealth::Of(const loglets::NodeLife& life) {
   const rpc::Identity& self = peers_.identity();
-  if (node == self.node) {
-    bool same = incarnation == Incarnation() || incarnation == self.incarnation;
+  if (life.node == self.node) {
+    bool same = (life.incarnation == Incarnation() || life.incarnation == self.incarnation) &&
+                (life.disk == DiskId() || life.disk == self.disk);
     return same ? Liveness::kAlive : Liveness::kDead;
   }
-  peers_.KeepConnected(node);
-  rpc::NodeHealth health = peers_.health().Of(node);
+  peers_.KeepConnected(life.node);
+  rpc::NodeHealth health = peers_.health().Of(life.node);
   health.last_heard = std::max(health.last_heard, began_);
-  return Judge(health, incarnation, env_.scheduler().Now(), bounds_);
+  return Judge(health, life, env_.scheduler().Now(), bounds_);
 }
 
 Task<Status> ConnectionHealth::AwaitChange(Instant deadline) {

@@ -16,10 +16,10 @@ struct SuspicionBounds {
 };
 
 // What one look at a node says. Pure.
-//   dead: its host refuses connections, or a later life of it answers
+//   dead: its host refuses connections, or a later life of it, or one on another disk, answers
 //   suspected: silent for too long, unreachable, or its connection was torn and not made again yet
-virtuallog::Liveness Judge(const rpc::NodeHealth& health, Incarnation wanted, Instant now,
-                           const SuspicionBounds& bounds);
+virtuallog::Liveness Judge(const rpc::NodeHealth& health, const loglets::NodeLife& wanted,
+                           Instant now, const SuspicionBounds& bounds);
 
 // Keeps a connection to each node that it is asked about, so that there is something to hear.
 //
@@ -29,7 +29,7 @@ class ConnectionHealth final : public virtuallog::NodeHealth {
   ConnectionHealth(env::Env& env, rpc::Peers& peers, SuspicionBounds bounds);
   ~ConnectionHealth() override;
 
-  virtuallog::Liveness Of(NodeId node, Incarnation incarnation) override;
+  virtuallog::Liveness Of(const loglets::NodeLife& life) override;
   Task<Status> AwaitChange(Instant deadline) override;
 
  private:

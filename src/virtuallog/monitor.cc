@@ -11,9 +11,7 @@ Monitor::Monitor(env::Env& env, metastore::Metastore& metastore, loglets::Loglet
       factory_(factory),
       health_(health),
       options_(std::move(options)),
-      liveness_([this](const loglets::NodeLife& life) {
-        return health_.Of(life.node, life.incarnation);
-      }),
+      liveness_([this](const loglets::NodeLife& life) { return health_.Of(life); }),
       stop_(env.scheduler()),
       tasks_(env.scheduler()) {}
 

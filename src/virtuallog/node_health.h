@@ -7,22 +7,22 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "loglets/factory.h"
 
 namespace vlog::virtuallog {
 
 enum class Liveness {
   kAlive,
   kSuspected,  // silent for longer than it should be; perhaps only cut off or stopped
-  kDead,       // proven: its host refuses connections, or another incarnation answers there
+  kDead,       // proven: its host refuses connections, or another life or disk answers there
 };
 
 // Thread rule: the executor of its user's Env.
 class NodeHealth {
  public:
   virtual ~NodeHealth() = default;
-  // Of one life of a node; incarnation 0 means whichever life it has now. A node that was never
-  // heard of is alive until it has been silent for long enough.
-  virtual Liveness Of(NodeId node, Incarnation incarnation) = 0;
+  // A node that was never heard of is alive until it has been silent for long enough.
+  virtual Liveness Of(const loglets::NodeLife& life) = 0;
   // Waits until an answer of Of() may have changed. kDeadlineExceeded.
   virtual Task<Status> AwaitChange(Instant deadline) = 0;
 };

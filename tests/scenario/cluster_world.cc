@@ -56,7 +56,8 @@ void ClusterWorld::StartNode(uint64_t node) {
   Machine& machine = nodes_.at(node);
   VLOG_CHECK(machine.env == nullptr, "a node runs once");
   machine.env = std::make_unique<env::SimEnv>(world, *machine.image, Host(node), &fabric);
-  rpc::Identity identity = NodeIdentity(*machine.env, machine.replica, Incarnation(++boots_));
+  rpc::Identity identity =
+      NodeIdentity(*machine.env, machine.replica, Incarnation(++machine.boots));
   machine.addressed = false;
   machine.opened = StartTask(
       *machine.env, ClusterNode::Open(*machine.env, "journal", identity, book_[NodeId(node)]));
@@ -82,6 +83,7 @@ void ClusterWorld::WipeNode(uint64_t node) {
   VLOG_CHECK(machine.env == nullptr, "only a node that is down loses its disk");
   machine.image = std::make_unique<env::SimDiskImage>(world);
   machine.replica.disk = DiskId(machine.replica.disk.value() + 1000);
+  machine.boots = 0;
   StartNode(node);
   VLOG_CHECK(AwaitNodes(), "a wiped node starts");
 }

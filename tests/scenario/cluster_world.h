@@ -100,12 +100,12 @@ class ClusterWorld {
     std::unique_ptr<env::SimEnv> env;
     Opened opened;
     bool addressed = false;
+    uint64_t boots = 0;  // of this disk: one that was wiped counts anew
   };
 
   std::map<uint64_t, Machine> nodes_;
   AddressBook book_;
   loglets::SequencerKindOptions options_;
-  uint64_t boots_ = 0;
 };
 
 }  // namespace vlog::testing

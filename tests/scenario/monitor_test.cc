@@ -18,7 +18,7 @@ using std::chrono::seconds;
 class ScriptedHealth final : public NodeHealth {
  public:
   explicit ScriptedHealth(env::Env& env) : changed_(env.scheduler()) {}
-  Liveness Of(NodeId node, Incarnation) override { return states_[node]; }
+  Liveness Of(const loglets::NodeLife& life) override { return states_[life.node]; }
   Task<Status> AwaitChange(Instant deadline) override { return changed_.Wait(deadline); }
   void Set(uint64_t node, Liveness state) {
     states_[NodeId(node)] = state;
@@ -46,7 +46,7 @@ class PlacedKind final : public loglets::LogletKind {
     return needs;
   }
   Task<Status> Prepare(LogletId, std::string params) override {
-    if (health_.Of(NodeId(std::stoull(params)), Incarnation(1)) == Liveness::kAlive) {
+    if (health_.Of({NodeId(std::stoull(params)), Incarnation(1)}) == Liveness::kAlive) {
       co_return absl::OkStatus();
     }
     co_return absl::UnavailableError("node " + params + " does not answer");

@@ -159,6 +159,21 @@ TEST_CASE("Race 8: a server that comes back with an empty disk counts for nothin
   CHECK(s.ReadAll(6)->size() == 6);
 }
 
+TEST_CASE("Race 8: a node that comes back with an empty disk is not the sequencer it was") {
+  Scene s(1);
+  s.Fill(5);
+  s.w.CrashNode(1);
+  s.w.WipeNode(1);
+  REQUIRE(s.w.AwaitNodes());
+  // Its new disk counts its lives from one, as the old one did.
+  CHECK_FALSE(s.w.Append(*s.log, 1, 5).ok());
+  CHECK(absl::IsFailedPrecondition(s.w.Append(*s.log, 1, 6).status()));
+  CHECK(s.w.node(1)->host->Loglets().empty());
+  StatusOr<Sealed> sealed = s.Seal();
+  REQUIRE(sealed.ok());
+  CHECK(sealed->tail == Offset(5));
+}
+
 TEST_CASE("Race 9: a seal or a trim that was told survives that everything crashes") {
   int sealed = 0;
   int trimmed = 0;

@@ -19,6 +19,10 @@ constexpr SuspicionBounds kBounds{milliseconds(300), seconds(3)};
 
 Instant At(int64_t millis) { return Instant(milliseconds(millis)); }
 
+loglets::NodeLife Life(uint64_t incarnation = 0, uint64_t disk = 0) {
+  return {NodeId(2), Incarnation(incarnation), DiskId(disk)};
+}
+
 rpc::NodeHealth HeardAt(int64_t millis) {
   rpc::NodeHealth health;
   health.incarnation = Incarnation(4);
@@ -28,26 +32,31 @@ rpc::NodeHealth HeardAt(int64_t millis) {
 
 TEST_CASE("Health: silence counts by what is usual for the node, within bounds") {
   rpc::NodeHealth health = HeardAt(1000);
-  CHECK(Judge(health, Incarnation(4), At(1300), kBounds) == Liveness::kAlive);
-  CHECK(Judge(health, Incarnation(4), At(1301), kBounds) == Liveness::kSuspected);
+  CHECK(Judge(health, Life(4), At(1300), kBounds) == Liveness::kAlive);
+  CHECK(Judge(health, Life(4), At(1301), kBounds) == Liveness::kSuspected);
   health.usual_gap = milliseconds(200);
-  CHECK(Judge(health, Incarnation(4), At(1800), kBounds) == Liveness::kAlive);
-  CHECK(Judge(health, Incarnation(4), At(1801), kBounds) == Liveness::kSuspected);
+  CHECK(Judge(health, Life(4), At(1800), kBounds) == Liveness::kAlive);
+  CHECK(Judge(health, Life(4), At(1801), kBounds) == Liveness::kSuspected);
   health.usual_gap = seconds(100);
-  CHECK(Judge(health, Incarnation(4), At(4001), kBounds) == Liveness::kSuspected);
+  CHECK(Judge(health, Life(4), At(4001), kBounds) == Liveness::kSuspected);
 }
 
 TEST_CASE("Health: a refused connection or a later life is proof, a torn connection is not") {
   rpc::NodeHealth health = HeardAt(1000);
-  CHECK(Judge(health, Incarnation(3), At(1001), kBounds) == Liveness::kDead);
-  CHECK(Judge(health, Incarnation(), At(1001), kBounds) == Liveness::kAlive);
+  CHECK(Judge(health, Life(3), At(1001), kBounds) == Liveness::kDead);
+  CHECK(Judge(health, Life(), At(1001), kBounds) == Liveness::kAlive);
+  // A disk that was wiped counts its lives anew: the same number is another life.
+  health.disk = DiskId(9);
+  CHECK(Judge(health, Life(4, 9), At(1001), kBounds) == Liveness::kAlive);
+  CHECK(Judge(health, Life(4, 8), At(1001), kBounds) == Liveness::kDead);
+  CHECK(Judge(rpc::NodeHealth(), Life(4, 8), At(100), kBounds) == Liveness::kAlive);
   health.failure = env::Disconnect::kReset;
   health.failed_at = At(1100);
-  CHECK(Judge(health, Incarnation(4), At(1101), kBounds) == Liveness::kSuspected);
+  CHECK(Judge(health, Life(4), At(1101), kBounds) == Liveness::kSuspected);
   health.failure = env::Disconnect::kRefused;
-  CHECK(Judge(health, Incarnation(4), At(1101), kBounds) == Liveness::kDead);
+  CHECK(Judge(health, Life(4), At(1101), kBounds) == Liveness::kDead);
   health.last_heard = At(1150);
-  CHECK(Judge(health, Incarnation(4), At(1151), kBounds) == Liveness::kAlive);
+  CHECK(Judge(health, Life(4), At(1151), kBounds) == Liveness::kAlive);
 }
 
 TEST_CASE("Health: what is usual grows at once and fades slowly") {
@@ -102,7 +111,7 @@ TEST_CASE("Health: a killed process is dead at once, a cut link is a suspicion t
   watcher.peers->SetAddress(NodeId(2), {"host2", 7000});
   ConnectionHealth health(watcher.env, *watcher.peers, kBounds);
   auto pass = [&](Duration time) { world.RunUntil([] { return false; }, world.now() + time); };
-  auto is = [&](Liveness state) { return health.Of(NodeId(2), Incarnation(5)) == state; };
+  auto is = [&](Liveness state) { return health.Of({NodeId(2), Incarnation(5)}) == state; };
   CHECK(is(Liveness::kAlive));
   pass(seconds(2));
   CHECK(is(Liveness::kAlive));
@@ -122,7 +131,7 @@ TEST_CASE("Health: a killed process is dead at once, a cut link is a suspicion t
   watched = std::make_unique<Node>(world, fabric, 2, 6);
   pass(seconds(3));
   CHECK(is(Liveness::kDead));
-  CHECK(health.Of(NodeId(2), Incarnation(6)) == Liveness::kAlive);
+  CHECK(health.Of({NodeId(2), Incarnation(6)}) == Liveness::kAlive);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 
 namespace vlog::loglets::sequencer {
 
-inline constexpr SequencerId kSequencer{NodeId(1), Incarnation(7)};
+inline constexpr SequencerId kSequencer{NodeId(1), Incarnation(7), DiskId(1)};
 
 inline Params ThreeServers(uint32_t write_quorum = 2) {
   std::vector<Replica> replicas;

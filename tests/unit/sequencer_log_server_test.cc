@@ -101,12 +101,15 @@ TEST_CASE("Log server: a known tail raises both tails, and the batch headers kee
 
 TEST_CASE("Log server: races 7 and 33, a second incarnation of the sequencer is refused") {
   TestServer server;
-  SequencerId second{NodeId(1), Incarnation(8)};
+  SequencerId second{NodeId(1), Incarnation(8), DiskId(1)};
+  SequencerId wiped{NodeId(1), Incarnation(7), DiskId(2)};
   server.Store(0, {Placed(0)});
+  CHECK(server.code(server.Store(0, {Placed(0)}, wiped)) == ServerCode::kFenced);
   CHECK(server.code(server.Store(0, {Placed(0)}, second)) == ServerCode::kFenced);
   server.Sync();
   server.Crash();
   CHECK(server.code(server.Store(0, {}, second)) == ServerCode::kFenced);
+  CHECK(server.code(server.Store(0, {}, wiped)) == ServerCode::kFenced);
   CHECK(server.code(server.Store(0, {})) == ServerCode::kOk);
 }
 

@@ -16,7 +16,7 @@ ModelWorld::ModelWorld(uint64_t seed, ModelCounts& counts)
         if (Below(4) == 0) write_quorum = static_cast<uint32_t>(1 + Below(n));
         std::vector<Replica> replicas;
         for (size_t i = 0; i < n; ++i) replicas.push_back({NodeId(i + 1), DiskId(100 + i)});
-        params_ = *MakeParams(replicas, write_quorum, {NodeId(1), Incarnation(7)});
+        params_ = *MakeParams(replicas, write_quorum, {NodeId(1), Incarnation(7), DiskId(1)});
         return params_;
       }()) {
   id_ = {"log", SegmentIndex(3), ProposalId(9)};
@@ -243,7 +243,7 @@ void ModelWorld::CrashSequencer() {
     process.links.clear();
   }
   // The node is back with its next incarnation, and somebody asks it for this loglet.
-  Process next{SequencerLives({NodeId(1), Incarnation(8)}), nullptr, {}};
+  Process next{SequencerLives({NodeId(1), Incarnation(8), DiskId(1)}), nullptr, {}};
   if (next.lives.Claim(id_, params_).ok()) {
     next.core = std::make_unique<SequencerCore>(params_, SequencerOptions());
     next.links.resize(servers_.size());

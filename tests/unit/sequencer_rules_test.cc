@@ -35,7 +35,8 @@ TEST_CASE("Sequencer params: what cannot work is refused, with the reason") {
   fails(good, 4, kSequencer, "write quorum of 4");
   fails({good[0], good[0]}, 1, kSequencer, "twice");
   fails({{NodeId(1), DiskId()}}, 1, kSequencer, "no disk id");
-  fails(good, 2, {NodeId(1), Incarnation()}, "incarnation");
+  fails(good, 2, {NodeId(1), Incarnation(), DiskId(1)}, "incarnation");
+  fails(good, 2, {NodeId(1), Incarnation(1), DiskId()}, "disk id");
 }
 
 TEST_CASE("Sequencer params: other versions and cut bytes are told apart") {
@@ -181,9 +182,13 @@ TEST_CASE("Sequencer lives: races 7 and 33, a process makes a loglet's sequencer
   SequencerLives lives(kSequencer);
   CHECK(lives.Claim(id, params).ok());
   CHECK(absl::IsAlreadyExists(lives.Claim(id, params)));
-  SequencerLives restarted({kSequencer.node, Incarnation(8)});
+  SequencerLives restarted({kSequencer.node, Incarnation(8), kSequencer.disk});
   CHECK(absl::IsAborted(restarted.Claim(id, params)));
-  CHECK(absl::IsAborted(SequencerLives({NodeId(2), Incarnation(7)}).Claim(id, params)));
+  CHECK(absl::IsAborted(
+      SequencerLives({NodeId(2), Incarnation(7), kSequencer.disk}).Claim(id, params)));
+  // The same node in a life of the same number, on a disk that was wiped.
+  SequencerLives wiped({kSequencer.node, kSequencer.incarnation, DiskId(99)});
+  CHECK(absl::IsAborted(wiped.Claim(id, params)));
   // What lies below the floor is forgotten one by one, and refused all the same.
   lives.ForgetBelow("log", SegmentIndex(4));
   CHECK(lives.remembered() == 0);

@@ -38,7 +38,7 @@ void CheckSame(const std::vector<PlacedBatch>& got, const std::vector<PlacedBatc
 }
 
 StoreRequest MakeStore() {
-  return {DiskId(5), SequencerId{NodeId(1), Incarnation(4)}, Offset(10), MakeBatches()};
+  return {DiskId(5), SequencerId{NodeId(1), Incarnation(4), DiskId(6)}, Offset(10), MakeBatches()};
 }
 
 TEST_CASE("Sequencer wire: requests arrive as they were sent") {
@@ -48,7 +48,7 @@ TEST_CASE("Sequencer wire: requests arrive as they were sent") {
   REQUIRE(stored.ok());
   CHECK(stored->loglet == kLoglet);
   CHECK(stored->request.disk == DiskId(5));
-  CHECK(stored->request.sequencer == SequencerId{NodeId(1), Incarnation(4)});
+  CHECK(stored->request.sequencer == SequencerId{NodeId(1), Incarnation(4), DiskId(6)});
   CHECK(stored->request.known_tail == Offset(10));
   CheckSame(stored->request.batches, MakeBatches());
 

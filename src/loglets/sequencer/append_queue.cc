@@ -12,7 +12,7 @@ bool ProvenDead(const Status& status) {
   // A refused handshake (another version, another cluster) says nothing about the sequencer.
   rpc::Refusal refusal = rpc::RefusalOf(status);
   return (absl::IsAborted(status) && refusal == rpc::Refusal::kNone) ||
-         refusal == rpc::Refusal::kOtherIncarnation;
+         refusal == rpc::Refusal::kOtherIncarnation || refusal == rpc::Refusal::kOtherDisk;
 }
 
 // The call ended without a word of the sequencer, or its process stops.

@@ -10,8 +10,8 @@
 namespace vlog::loglets::sequencer {
 namespace {
 
-constexpr uint8_t kFormatVersion = 1;
-constexpr size_t kSourceBytes = 3 * sizeof(uint64_t);  // known tail, sequencer
+constexpr uint8_t kFormatVersion = 2;
+constexpr size_t kSourceBytes = 4 * sizeof(uint64_t);  // known tail, sequencer
 
 }  // namespace
 
@@ -25,6 +25,7 @@ storage::Entry LogServerState::BatchEntry(LogServerEntryType type, const PlacedB
   PutFixed(&entry.meta, known.value());
   PutFixed(&entry.meta, sequencer.node.value());
   PutFixed(&entry.meta, sequencer.incarnation.value());
+  PutFixed(&entry.meta, sequencer.disk.value());
   entry.payload = placed.batch.body;
   entry.payload_crc = placed.batch.body_crc;
   return entry;
@@ -115,6 +116,7 @@ void LogServerState::ApplyBatch(const storage::Entry& entry) {
   SequencerId sequencer;
   sequencer.node = NodeId(in.Fixed<uint64_t>());
   sequencer.incarnation = Incarnation(in.Fixed<uint64_t>());
+  sequencer.disk = DiskId(in.Fixed<uint64_t>());
   VLOG_CHECK(in.ok(), "a batch entry says where it came from");
   if (!repair && !sequencer_) sequencer_ = sequencer;
   tail_ = Offset(entry.first + entry.count);
@@ -187,6 +189,7 @@ std::string LogServerState::Encode() const {
   SequencerId sequencer = sequencer_.value_or(SequencerId());
   PutFixed(&out, sequencer.node.value());
   PutFixed(&out, sequencer.incarnation.value());
+  PutFixed(&out, sequencer.disk.value());
   for (const auto& [begin, end] : holes_) {
     PutFixed(&out, begin.value());
     PutFixed(&out, end.value());
@@ -211,6 +214,7 @@ Status LogServerState::Decode(std::string_view data) {
   SequencerId sequencer;
   sequencer.node = NodeId(in.Fixed<uint64_t>());
   sequencer.incarnation = Incarnation(in.Fixed<uint64_t>());
+  sequencer.disk = DiskId(in.Fixed<uint64_t>());
   if (has_sequencer) sequencer_ = sequencer;
   while (in.ok() && in.remaining() > 0) {
     Offset begin(in.Fixed<uint64_t>());

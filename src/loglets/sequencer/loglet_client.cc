@@ -106,6 +106,7 @@ void LogletClient::AskSequencer(rpc::Method method, Batch batch, std::string pro
   rpc::Message message = Encode(request);
   rpc::Call call(method, std::move(message.header), std::move(message.payload), Now() + patience);
   call.incarnation = params.sequencer.incarnation;
+  call.disk = params.sequencer.disk;
   Call(params.sequencer.node, std::move(call), std::move(done));
 }
 

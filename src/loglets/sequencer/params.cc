@@ -10,7 +10,7 @@
 namespace vlog::loglets::sequencer {
 namespace {
 
-constexpr uint16_t kFormatVersion = 1;
+constexpr uint16_t kFormatVersion = 2;
 
 }  // namespace
 
@@ -46,8 +46,10 @@ Status Validate(const Params& params) {
           absl::StrCat("node ", replica.node.value(), " is named twice as a log server"));
     }
   }
-  if (params.sequencer.node == NodeId() || params.sequencer.incarnation == Incarnation()) {
-    return absl::InvalidArgumentError("the sequencer has no node id or no incarnation");
+  const SequencerId& sequencer = params.sequencer;
+  if (sequencer.node == NodeId() || sequencer.incarnation == Incarnation() ||
+      sequencer.disk == DiskId()) {
+    return absl::InvalidArgumentError("the sequencer has no node id, no incarnation or no disk id");
   }
   return absl::OkStatus();
 }
@@ -58,6 +60,7 @@ std::string EncodeParams(const Params& params) {
   PutFixed(&out, params.write_quorum);
   PutFixed(&out, params.sequencer.node.value());
   PutFixed(&out, params.sequencer.incarnation.value());
+  PutFixed(&out, params.sequencer.disk.value());
   PutFixed(&out, static_cast<uint32_t>(params.replicas.size()));
   for (const Replica& replica : params.replicas) {
     PutFixed(&out, replica.node.value());
@@ -78,6 +81,7 @@ StatusOr<Params> DecodeParams(std::string_view data) {
   params.write_quorum = in.Fixed<uint32_t>();
   params.sequencer.node = NodeId(in.Fixed<uint64_t>());
   params.sequencer.incarnation = Incarnation(in.Fixed<uint64_t>());
+  params.sequencer.disk = DiskId(in.Fixed<uint64_t>());
   auto count = in.Fixed<uint32_t>();
   for (uint32_t i = 0; i < count && in.ok(); ++i) {
     Replica replica;

@@ -24,6 +24,7 @@ namespace vlog::loglets::sequencer {
 struct SequencerId {
   NodeId node;
   Incarnation incarnation;
+  DiskId disk;  // a disk that was wiped counts its node's lives anew
   friend constexpr auto operator<=>(const SequencerId&, const SequencerId&) = default;
 };
 

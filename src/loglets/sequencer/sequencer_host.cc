@@ -13,7 +13,7 @@ constexpr Duration kStopPoll = std::chrono::milliseconds(5);
 
 SequencerId Self(const HostContext& context) {
   const rpc::Identity& self = context.peers.identity();
-  return {self.node, self.incarnation};
+  return {self.node, self.incarnation, self.disk};
 }
 
 }  // namespace

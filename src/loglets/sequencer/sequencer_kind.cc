@@ -52,9 +52,10 @@ class SequencerKind final : public LogletKind {
     Needs needs;
     StatusOr<Params> decoded = sequencer::DecodeParams(params);
     if (!decoded.ok()) return needs;  // a later version's: its nodes watch over it
-    needs.all_of.push_back({decoded->sequencer.node, decoded->sequencer.incarnation});
+    const SequencerId& life = decoded->sequencer;
+    needs.all_of.push_back({life.node, life.incarnation, life.disk});
     for (const Replica& replica : decoded->replicas) {
-      needs.some_of.push_back({replica.node, Incarnation()});
+      needs.some_of.push_back({replica.node, Incarnation(), replica.disk});
     }
     needs.least = decoded->write_quorum;
     return needs;
@@ -185,7 +186,8 @@ class SequencerKind final : public LogletKind {
     }
     for (NodeId node : candidates) {
       auto known = census.nodes.find(node);
-      if (known != census.nodes.end()) return SequencerId{node, known->second.incarnation};
+      if (known == census.nodes.end()) continue;
+      return SequencerId{node, known->second.incarnation, known->second.disk};
     }
     return std::nullopt;
   }

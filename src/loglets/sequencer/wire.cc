@@ -144,6 +144,7 @@ rpc::Message Encode(const LogletId& loglet, const StoreRequest& request) {
   pb::ServerRequest out = Begin(loglet, request.disk);
   out.set_sequencer_node(request.sequencer.node.value());
   out.set_sequencer_incarnation(request.sequencer.incarnation.value());
+  out.set_sequencer_disk(request.sequencer.disk.value());
   out.set_known_tail(request.known_tail.value());
   rpc::Payload payload = Put(request.batches, out.mutable_batches());
   return rpc::Message(out.SerializeAsString(), std::move(payload));
@@ -201,6 +202,7 @@ StatusOr<Addressed<StoreRequest>> DecodeStore(const std::string& header, const B
   request.disk = parsed->disk;
   request.sequencer.node = NodeId(parsed->in.sequencer_node());
   request.sequencer.incarnation = Incarnation(parsed->in.sequencer_incarnation());
+  request.sequencer.disk = DiskId(parsed->in.sequencer_disk());
   request.known_tail = Offset(parsed->in.known_tail());
   request.batches = *std::move(batches);
   return Addressed<StoreRequest>{std::move(parsed->loglet), std::move(request)};
