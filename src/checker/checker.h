@@ -15,7 +15,8 @@
 namespace vlog::checker {
 
 struct Options {
-  // Damage was injected beyond what the replication tolerates, so readers may declare data loss.
+  // Damage was injected beyond what the replication tolerates, so readers may declare data loss,
+  // and a trim that was told may be lost as well.
   bool allow_data_loss = false;
 };
 

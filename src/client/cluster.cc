@@ -1,5 +1,6 @@
 #include "client/cluster.h"
 
+#include "client/cluster_view.h"
 #include "client/kinds.h"
 #include "env/real/real_env.h"
 
@@ -55,10 +56,31 @@ Task<StatusOr<virtuallog::SharedLog*>> Cluster::OpenLog(std::string name) {
 }
 
 Task<StatusOr<virtuallog::SharedLog*>> Cluster::OpenOrCreateLog(std::string name, NewLog made) {
+  StatusOr<virtuallog::SharedLog*> existing = co_await OpenLog(name);
+  if (!absl::IsNotFound(existing.status())) co_return existing;
+  StatusOr<virtuallog::OpenOptions> options = co_await OptionsOf(std::move(made));
+  VLOG_CO_RETURN_IF_ERROR(options);
+  co_return co_await Open(std::move(name), *std::move(options));
+}
+
+Task<StatusOr<virtuallog::SharedLog*>> Cluster::CreateLog(std::string name, NewLog made) {
+  StatusOr<virtuallog::SharedLog*> existing = co_await OpenLog(name);
+  if (existing.ok()) co_return absl::AlreadyExistsError("there is a log '" + name + "' already");
+  if (!absl::IsNotFound(existing.status())) co_return existing;
+  co_return co_await OpenOrCreateLog(std::move(name), std::move(made));
+}
+
+// A drained node gets no new logs, unless it is named.
+Task<StatusOr<virtuallog::OpenOptions>> Cluster::OptionsOf(NewLog made) {
   virtuallog::OpenOptions options;
   options.create_with_kind = std::move(made.kind);
   options.create_placement = std::move(made.placement);
-  return Open(std::move(name), std::move(options));
+  if (options.create_placement.nodes.empty()) {
+    StatusOr<metastore::Directory> directory = co_await metastore_->ReadDirectory();
+    VLOG_CO_RETURN_IF_ERROR(directory);
+    options.create_placement.nodes = NodesOf(directory->default_acceptors);
+  }
+  co_return std::move(options);
 }
 
 Task<StatusOr<virtuallog::SharedLog*>> Cluster::Open(std::string name,

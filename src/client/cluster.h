@@ -24,7 +24,7 @@ struct ClusterOptions {
 // What a log is made of that does not exist yet.
 struct NewLog {
   std::string kind = "sequencer";
-  loglets::Placement placement = {};  // left empty: all nodes, majority, the first sequencer
+  loglets::Placement placement = {};  // left empty: nodes in service, majority, the first sequencer
 };
 
 // Thread rule: everything on `executor`, which must be serial: an io_context run by one thread, or
@@ -44,9 +44,13 @@ class Cluster {
   Task<StatusOr<virtuallog::SharedLog*>> OpenLog(std::string name);
   // The same, and makes it if there is none.
   Task<StatusOr<virtuallog::SharedLog*>> OpenOrCreateLog(std::string name, NewLog made);
+  // Makes a log. kAlreadyExists: there is one of this name.
+  Task<StatusOr<virtuallog::SharedLog*>> CreateLog(std::string name, NewLog made);
   Task<StatusOr<std::vector<std::string>>> Logs() { return metastore_->List(); }
 
   server::NodeClient& nodes() { return *nodes_; }
+  metastore::PaxosMetastore& metastore() { return *metastore_; }
+  const loglets::LogletFactory& factory() const { return factory_; }
   // The nodes, as the first seed that answered told.
   const server::Members& members() const { return members_; }
   env::Env& env() { return *env_; }
@@ -58,6 +62,7 @@ class Cluster {
   Cluster(std::shared_ptr<env::Env> env, ClusterOptions options);
   Task<Status> Find();
   Task<StatusOr<virtuallog::SharedLog*>> Open(std::string name, virtuallog::OpenOptions options);
+  Task<StatusOr<virtuallog::OpenOptions>> OptionsOf(NewLog made);
 
   std::shared_ptr<env::Env> env_;
   ClusterOptions options_;

@@ -41,6 +41,8 @@ class Proposer {
   // Some answer to some attempt; answers to old attempts, from strangers or doubled ones are
   // harmless.
   void Step(const Replica& from, const PaxosReply& reply);
+  // Some acceptor has promised a higher ballot than this one.
+  bool refused() const { return refused_.count() > 0; }
   // A value was accepted by someone who promised: this one must be proposed and no other (P2c).
   bool inherits() const { return !inherited_.accepted.none(); }
   const Bytes& inherited() const { return inherited_.value; }

@@ -31,6 +31,7 @@ struct HostedLoglet {
   Offset tail;        // durable here
   Offset known_tail;  // committed, as far as this node knows
   bool sealed = false;
+  size_t bytes_in_memory = 0;  // of batches
 };
 
 // All loglets of one kind on one node. Thread rule: the executor of its Env.

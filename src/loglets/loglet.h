@@ -48,6 +48,10 @@ struct ReadResult {
 
 using AppendDone = absl::AnyInvocable<void(StatusOr<Offset>)>;
 
+// Batches that a writer may have in a loglet without a certain answer. A loglet tells for so many
+// what became of a batch that is sent again; of older ones it says kUnknown.
+inline constexpr size_t kMaxAppendWindow = 16;
+
 class Loglet {
  public:
   virtual ~Loglet() = default;
@@ -60,6 +64,7 @@ class Loglet {
   //   kResourceExhausted   full; neither this batch nor what its writer sent behind it is stored
   //   kUnavailable         certainly not stored
   //   kUnknown             may be stored; the sealed tail and a read will tell
+  // REQUIRES: at most kMaxAppendWindow batches of its writer have neither OK nor "not stored".
   virtual void Append(Batch batch, AppendDone done) = 0;
 
   // Linearizable: at least all that was acknowledged before the call, at most what was appended

@@ -20,11 +20,15 @@ Verdict WritersTable::Judge(const BatchHeader& batch) const {
       return {Judgement::kDuplicate, taken.offset};
     }
   }
-  return {Judgement::kOutOfOrder, Offset()};
+  // What was taken and forgotten ended before the oldest batch that is known.
+  bool forgotten = writer.window.size() == kWindow && batch.last() < writer.window.front().first;
+  return {forgotten ? Judgement::kTooOld : Judgement::kOutOfOrder, Offset()};
 }
 
 void WritersTable::Take(const BatchHeader& batch, Offset first) {
-  Writer& writer = writers_[batch.writer];
+  auto [it, fresh] = writers_.try_emplace(batch.writer);
+  Writer& writer = it->second;
+  VLOG_CHECK(fresh || batch.first > writer.last, "nothing is taken twice");
   writer.last = batch.last();
   writer.window.push_back({batch.first, batch.count, first});
   if (writer.window.size() > kWindow) writer.window.erase(writer.window.begin());

@@ -1,5 +1,9 @@
 // Who wrote what last, in one loglet: the table that makes appends exactly-once inside a loglet.
 // Pure. It never evicts: forgetting a writer would let its retry be stored twice (FAULTS race 41).
+//
+// Of each writer it knows the newest kWindow batches one by one. That is enough for every writer
+// that keeps to kMaxAppendWindow (loglet.h). Of what is older it says so: such a batch is never
+// taken, and nobody may call it "not stored".
 #ifndef VLOG_LOGLETS_WRITERS_TABLE_H_
 #define VLOG_LOGLETS_WRITERS_TABLE_H_
 
@@ -17,7 +21,8 @@ namespace vlog::loglets {
 enum class Judgement {
   kNext,        // follows the writer's last batch: take it
   kDuplicate,   // taken before, at `offset`
-  kOutOfOrder,  // something before it is missing, or it is too old to tell where it is
+  kOutOfOrder,  // it was not taken: something before it is missing
+  kTooOld,      // it may have been taken, before the newest kWindow batches of its writer
 };
 
 struct Verdict {
@@ -27,7 +32,7 @@ struct Verdict {
 
 class WritersTable {
  public:
-  // Batches a writer may have unresolved at once; duplicates of older ones cannot occur.
+  // As kMaxAppendWindow.
   static constexpr size_t kWindow = 16;
 
   Verdict Judge(const BatchHeader& batch) const;
@@ -47,7 +52,7 @@ class WritersTable {
   };
   struct Writer {
     SeqNo last;
-    std::vector<Taken> window;  // the newest kWindow batches
+    std::vector<Taken> window;  // the newest kWindow batches, oldest first
   };
   std::map<WriterId, Writer> writers_;
 };

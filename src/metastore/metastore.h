@@ -46,6 +46,16 @@ class Metastore {
 
   // Waits until the version is above `known`; answers the version. kDeadlineExceeded.
   virtual Task<StatusOr<Version>> AwaitChange(std::string log, Version known, Instant deadline) = 0;
+  // The same, and tells the value with the version; kNotFound and the others as Read().
+  virtual Task<StatusOr<Versioned>> AwaitNewer(std::string log, Version known, Instant deadline) {
+    StatusOr<Version> changed = co_await AwaitChange(log, known, deadline);
+    if (!changed.ok()) co_return changed.status();
+    co_return co_await Read(std::move(log));
+  }
+  // Whoever waits for a change of this log, or reads it, is told so soon: kDeadlineExceeded,
+  // kUnavailable. For those who close; others go on waiting. Whoever never keeps anybody long need
+  // not do anything.
+  virtual void EndWaits(const std::string& log) { (void)log; }
 
   // The names of all logs, sorted.
   virtual Task<StatusOr<std::vector<std::string>>> List() = 0;

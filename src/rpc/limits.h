@@ -40,7 +40,7 @@ struct ChannelLimits {
   // The pause after a failed attempt; doubles from one to the next, each with random jitter of up
   // to a half. Calls made in the pause fail at once.
   Duration min_backoff = std::chrono::milliseconds(10);
-  Duration max_backoff = std::chrono::seconds(1);
+  Duration max_backoff = std::chrono::milliseconds(200);
 };
 
 // Both ends: a side that sent nothing for `ping_every` sends a ping; one that heard nothing in

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "async/task_group.h"
+#include "server/known_directory.h"
 #include "server/node_identity_core.h"
 
 namespace vlog::server {
@@ -25,11 +26,20 @@ bool RefusedAsOldCopy(const Status& status, NodeId self) {
 
 }  // namespace
 
+// A disk that came back after it was replaced: what it promised and stored, others have now.
+Status RefuseRetired(const std::string& who, const NodeIdentity& self) {
+  return absl::DataLossError(absl::StrFormat(
+      "%s says that this disk, %016x, was replaced by 'vlog replace-disk %d': it must not serve "
+      "again. Give the node its new disk back; or empty this directory, format it with 'vlogd "
+      "--init', start the node and run 'vlog replace-disk %d'",
+      who, self.disk.value(), self.node.value(), self.node.value()));
+}
+
 // What came back of one round. Shared with tasks that may end after it.
 struct ClusterJoin::Round {
-  NodeId self;
+  NodeIdentity self;
   std::map<NodeId, OriginAnswer> answers;
-  Status refused;  // some node has seen a newer life of this disk
+  Status refused;  // some node has seen a newer life of this disk, or knows it as retired
 };
 
 ClusterJoin::ClusterJoin(env::Env& env, NodeIdentity self, std::vector<NodeId> configured,
@@ -46,6 +56,7 @@ ClusterJoin::ClusterJoin(env::Env& env, NodeIdentity self, std::vector<NodeId> c
     Origin origin;
     origin.configured = configured_;
     origin.first_acceptors = acceptor_.record().acceptors;
+    origin.retired = DirectoryKnownTo(acceptor_.core()).directory.retired;
     respond(EncodeOrigin(origin));
   });
 }
@@ -100,7 +111,10 @@ void ClusterJoin::Stop() {
 Task<std::shared_ptr<ClusterJoin::Round>> ClusterJoin::AskAll() {
   Instant deadline = env_.scheduler().Now() + kAnswerTimeout;
   auto round = std::make_shared<Round>();
-  round->self = self_.node;
+  round->self = self_;
+  if (DirectoryKnownTo(acceptor_.core()).IsRetired(self_.replica())) {
+    round->refused = RefuseRetired("the cluster's register", self_);
+  }
   async::TaskGroup asking(env_.scheduler());
   for (NodeId node : configured_) {
     if (node != self_.node) asking.Spawn(AskOne(peers_.To(node), node, deadline, round));
@@ -113,13 +127,17 @@ Task<void> ClusterJoin::AskOne(std::shared_ptr<rpc::Channel> channel, NodeId nod
                                std::shared_ptr<Round> round) {
   rpc::Call call(kOriginMethod, std::string(), rpc::Payload(), deadline);
   StatusOr<rpc::Reply> reply = co_await channel->Run(std::move(call));
-  if (RefusedAsOldCopy(reply.status(), round->self)) {
+  if (RefusedAsOldCopy(reply.status(), round->self.node)) {
     round->refused = absl::DataLossError(
         absl::StrCat("node ", node.value(), " refuses this one: ", reply.status().message()));
   }
   if (!reply.ok() || reply->peer == nullptr) co_return;
   StatusOr<Origin> origin = DecodeOrigin(*reply);
   if (!origin.ok()) co_return;
+  const std::vector<Replica>& retired = origin->retired;
+  if (std::find(retired.begin(), retired.end(), round->self.replica()) != retired.end()) {
+    round->refused = RefuseRetired(absl::StrCat("node ", node.value()), round->self);
+  }
   OriginAnswer& answer = round->answers[node];
   answer.disk = reply->peer->disk;
   answer.origin = *std::move(origin);

@@ -3,12 +3,19 @@
 namespace vlog::server {
 
 ClusterWatch::ClusterWatch(env::Env& env, rpc::Peers& peers, loglets::LogletFactory& factory,
-                           std::vector<NodeId> nodes, SuspicionBounds bounds, Logger log)
+                           std::vector<loglets::KindHost*> hosts, std::vector<NodeId> nodes,
+                           SuspicionBounds bounds, Logger log)
     : log_(std::move(log)),
       metastore_(env, peers, MetastoreOptions(peers, std::move(nodes))),
       health_(env, peers, bounds),
       monitor_(env, metastore_, factory, health_, MakeOptions(peers)),
+      sweep_(env, metastore_, std::move(hosts), log_),
       stopping_(env.scheduler()) {}
+
+void ClusterWatch::Start() {
+  monitor_.Start();
+  sweep_.Start();
+}
 
 metastore::PaxosMetastoreOptions ClusterWatch::MetastoreOptions(const rpc::Peers& peers,
                                                                 std::vector<NodeId> nodes) {
@@ -32,10 +39,11 @@ virtuallog::MonitorOptions ClusterWatch::MakeOptions(const rpc::Peers& peers) {
   return options;
 }
 
-// The monitor first hears that it stops; then what it asks of the metastore ends, or it would wait
-// for as long as a call without a majority may take.
+// Monitor and sweep first hear that they stop; then what they ask of the metastore ends, or they
+// would wait for as long as a call without a majority may take.
 Task<void> ClusterWatch::Stop() {
   stopping_.Spawn(monitor_.Stop());
+  stopping_.Spawn(sweep_.Stop());
   co_await metastore_.Close();
   co_await stopping_.Join();
 }

@@ -1,4 +1,5 @@
-// A node's watch over the logs of its cluster: the monitor, and what it looks at.
+// A node's watch over the logs of its cluster: the monitor and what it looks at, and the sweep that
+// deletes old segments from this node.
 #ifndef VLOG_SERVER_CLUSTER_WATCH_H_
 #define VLOG_SERVER_CLUSTER_WATCH_H_
 
@@ -7,10 +8,12 @@
 
 #include "async/task_group.h"
 #include "loglets/factory.h"
+#include "loglets/host.h"
 #include "metastore/paxos/paxos_metastore.h"
 #include "rpc/peers.h"
 #include "server/connection_health.h"
 #include "server/log.h"
+#include "server/segment_sweep.h"
 #include "virtuallog/monitor.h"
 
 namespace vlog::server {
@@ -20,12 +23,16 @@ namespace vlog::server {
 class ClusterWatch {
  public:
   // `nodes`: of the cluster. `factory`: the kinds, as clients of this node's peers see them.
+  // `hosts`: of this node; they stop after this.
   ClusterWatch(env::Env& env, rpc::Peers& peers, loglets::LogletFactory& factory,
-               std::vector<NodeId> nodes, SuspicionBounds bounds, Logger log);
-  void Start() { monitor_.Start(); }
+               std::vector<loglets::KindHost*> hosts, std::vector<NodeId> nodes,
+               SuspicionBounds bounds, Logger log);
+  void Start();
   Task<void> Stop();
 
   uint64_t fail_overs() const { return monitor_.fail_overs(); }
+  // How this node finds the others.
+  ConnectionHealth& health() { return health_; }
 
  private:
   static metastore::PaxosMetastoreOptions MetastoreOptions(const rpc::Peers& peers,
@@ -36,6 +43,7 @@ class ClusterWatch {
   metastore::PaxosMetastore metastore_;
   ConnectionHealth health_;
   virtuallog::Monitor monitor_;
+  SegmentSweep sweep_;
   async::TaskGroup stopping_;
 };
 

@@ -1,6 +1,9 @@
 #include "server/connection_health.h"
 
 #include <algorithm>
+#include <memory>
+
+#include "server/health_wire.h"
 
 namespace vlog::server {
 namespace {
@@ -10,6 +13,16 @@ using virtuallog::Liveness;
 constexpr int kTimesUsual = 4;
 // Silence is no event: whoever waits for a change looks again this often.
 constexpr Duration kLook = std::chrono::milliseconds(25);
+// A witness that is well answers in much less; a fail-over waits for this at most.
+constexpr Duration kTestimony = std::chrono::milliseconds(100);
+
+// What the witnesses have said so far.
+struct Hearing {
+  explicit Hearing(async::Scheduler& scheduler) : heard(scheduler) {}
+  async::Event heard;
+  std::vector<virtuallog::Testimony> testimonies;
+  size_t waiting = 0;
+};
 
 }  // namespace
 
@@ -57,6 +70,41 @@ Task<Status> ConnectionHealth::AwaitChange(Instant deadline) {
   bool quiet = absl::IsDeadlineExceeded(waited);
   if (quiet && look < deadline) co_return absl::OkStatus();
   co_return waited;
+}
+
+Task<std::vector<virtuallog::Testimony>> ConnectionHealth::Ask(
+    std::vector<NodeId> witnesses, std::vector<loglets::NodeLife> lives) {
+  auto hearing = std::make_shared<Hearing>(env_.scheduler());
+  Instant deadline = env_.scheduler().Now() + kTestimony;
+  for (NodeId witness : witnesses) {
+    ++hearing->waiting;
+    auto heard = [hearing, witness](StatusOr<rpc::Reply> reply) {
+      --hearing->waiting;
+      hearing->heard.NotifyAll();
+      if (!reply.ok()) return;
+      StatusOr<std::vector<loglets::NodeLife>> silent = DecodeTestimonyReply(reply->header);
+      if (silent.ok()) hearing->testimonies.push_back({witness, *std::move(silent)});
+    };
+    rpc::Call call(kTestimonyMethod, EncodeTestimonyCall(lives).header, rpc::Payload(), deadline);
+    peers_.To(witness)->Start(std::move(call), std::move(heard));
+  }
+  while (hearing->waiting > 0) {
+    Status waited = co_await hearing->heard.Wait(deadline);
+    if (!waited.ok()) break;
+  }
+  co_return hearing->testimonies;
+}
+
+StatusOr<rpc::Message> ConnectionHealth::Testify(const rpc::Request& request) {
+  StatusOr<std::vector<loglets::NodeLife>> lives = DecodeTestimonyCall(request.header);
+  VLOG_RETURN_IF_ERROR(lives);
+  std::vector<loglets::NodeLife> silent;
+  for (const loglets::NodeLife& life : *lives) {
+    // Of strangers it knows nothing, and looks for none because somebody asks.
+    bool known = life.node == peers_.identity().node || peers_.AddressOf(life.node).has_value();
+    if (known && Of(life) != Liveness::kAlive) silent.push_back(life);
+  }
+  return EncodeTestimonyReply(silent);
 }
 
 }  // namespace vlog::server

@@ -31,6 +31,10 @@ class ConnectionHealth final : public virtuallog::NodeHealth {
 
   virtuallog::Liveness Of(const loglets::NodeLife& life) override;
   Task<Status> AwaitChange(Instant deadline) override;
+  Task<std::vector<virtuallog::Testimony>> Ask(std::vector<NodeId> witnesses,
+                                               std::vector<loglets::NodeLife> lives) override;
+  // The node's own testimony: answers a request of kTestimonyMethod. kInvalidArgument.
+  StatusOr<rpc::Message> Testify(const rpc::Request& request);
 
  private:
   env::Env& env_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/health_wire.h"
 #include "server/node_limits.h"
 #include "server/node_wire.h"
 
@@ -136,6 +137,12 @@ void Node::RegisterMethods() {
   dispatcher_.Register(kMembersMethod, [this](const rpc::Request&, rpc::Responder respond) {
     respond(EncodeMembers(members()));
   });
+  dispatcher_.Register(
+      kTestimonyMethod, [this](const rpc::Request& request, rpc::Responder respond) {
+        StatusOr<rpc::Message> reply = absl::UnavailableError("this node watches over nobody yet");
+        if (watch_ != nullptr) reply = watch_->health().Testify(request);
+        respond(std::move(reply));
+      });
 }
 
 Task<Status> Node::Listen() {
@@ -167,7 +174,9 @@ void Node::TellJoined() {
   if (!acceptor_->core().votes()) {
     log_.Error("the journal lost entries, so this node does not vote any more",
                {{"advice",
-                 "empty its directory, format it, and run 'vlog replace-disk' on another node"}});
+                 absl::StrCat("stop it, empty its directory, format it with 'vlogd --init', start "
+                              "it and run 'vlog replace-disk ",
+                              identity().node.value(), "'")}});
   }
 }
 
@@ -175,8 +184,10 @@ void Node::StartWatch() {
   std::vector<NodeId> nodes = ConfiguredNodes(config_);
   client_kinds_(env_, *peers_, nodes, &client_factory_);
   SuspicionBounds bounds{config_.timeouts.suspect_min, config_.timeouts.suspect_max};
-  watch_ = std::make_unique<ClusterWatch>(env_, *peers_, client_factory_, std::move(nodes), bounds,
-                                          log_.Component("monitor"));
+  std::vector<loglets::KindHost*> hosts;
+  for (const HostedKind& hosted : hosts_) hosts.push_back(hosted.host.get());
+  watch_ = std::make_unique<ClusterWatch>(env_, *peers_, client_factory_, std::move(hosts),
+                                          std::move(nodes), bounds, log_.Component("monitor"));
   watch_->Start();
 }
 
@@ -223,9 +234,10 @@ Task<Status> Node::Stop(Instant deadline) {
   VLOG_CHECK(!stopping_, "a node is stopped once");
   stopping_ = true;
   changed_.NotifyAll();
+  // First whoever would act: what stops now must not look like something to be mended.
+  if (watch_ != nullptr) co_await watch_->Stop();
   join_->Stop();
   co_await tasks_.Join();
-  if (watch_ != nullptr) co_await watch_->Stop();
   if (server_ != nullptr) tasks_.Spawn(StopServer(server_, deadline));
   Status turned = co_await env_.scheduler().Sleep(Duration(0));
   co_await acceptor_->Close();
@@ -233,7 +245,7 @@ Task<Status> Node::Stop(Instant deadline) {
     if (hosted->started) co_await hosted->host->Stop();
   }
   co_await tasks_.Join();
-  for (rpc::Method method : {kStatusMethod, kMembersMethod, kOriginMethod}) {
+  for (rpc::Method method : {kStatusMethod, kMembersMethod, kOriginMethod, kTestimonyMethod}) {
     dispatcher_.Unregister(method);
   }
   co_await dispatcher_.Drain();

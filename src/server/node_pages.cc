@@ -81,6 +81,8 @@ std::string StatusJson(const NodeStatus& status) {
   JsonObject metastore;
   metastore.Bool("votes", status.votes);
   metastore.Raw("first_acceptors", ReplicasJson(status.first_acceptors));
+  metastore.Number("directory_version", status.directory_version.value());
+  metastore.Raw("voters", ReplicasJson(status.voters));
   JsonObject json;
   json.Raw("cluster", cluster.Finish()).Raw("node", node.Finish());
   json.Text("state", ToString(status.state)).Text("problem", status.problem);

@@ -1,8 +1,7 @@
 // What a node says about itself and its cluster.
 #include <algorithm>
 
-#include "metastore/paxos/directory.h"
-#include "metastore/paxos/register_value.h"
+#include "server/known_directory.h"
 #include "server/node.h"
 
 namespace vlog::server {
@@ -47,7 +46,10 @@ NodeStatus Node::status() const {
   }
   status.advertise = Advertised();
   status.first_acceptors = acceptor_->record().acceptors;
-  status.votes = acceptor_->core().votes();
+  KnownDirectory known = DirectoryKnownTo(acceptor_->core());
+  status.directory_version = known.version;
+  status.votes = acceptor_->core().votes() && known.Votes(identity().replica());
+  status.voters = std::move(known.voters);
   status.journal.stats = journal_->stats();
   status.journal.segments = journal_->segment_count();
   status.journal.damaged = journal_->damage().size();
@@ -95,16 +97,9 @@ Members Node::members() const {
   members.cluster_name = identity().cluster_name;
   for (const PeerConfig& peer : config_.peers) members.nodes[peer.id] = {peer.name, peer.address};
   // The cluster's register knows better than a file that may be old.
-  Bytes chosen = acceptor_->core().chosen(metastore::kDirectoryLog);
-  StatusOr<metastore::RegisterValue> value = metastore::DecodeRegisterValue(chosen.view());
-  if (value.ok()) {
-    StatusOr<metastore::Directory> directory =
-        metastore::DecodeDirectory(value->user, acceptor_->record().acceptors);
-    if (directory.ok()) {
-      for (const auto& [node, address] : directory->addresses) {
-        members.nodes[node].address = address;
-      }
-    }
+  KnownDirectory known = DirectoryKnownTo(acceptor_->core());
+  for (const auto& [node, address] : known.directory.addresses) {
+    members.nodes[node].address = address;
   }
   members.nodes[identity().node] = {config_.node.name, Advertised()};
   return members;

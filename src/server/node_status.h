@@ -60,7 +60,9 @@ struct NodeStatus {
   std::string listen;                    // with the port that it got
   std::string advertise;                 // under which others reach it
   std::vector<Replica> first_acceptors;  // of the cluster's register; empty while joining
-  bool votes = false;                    // its acceptor does
+  Version directory_version;             // of the cluster's register, as far as it is known here
+  std::vector<Replica> voters;           // on the version after that
+  bool votes = false;                    // it is one of them, and its acceptor lost nothing
   JournalStatus journal;
   rpc::ServerStats rpc;
   std::vector<PeerStatus> peers;  // by node

@@ -152,6 +152,8 @@ rpc::Message EncodeStatus(const NodeStatus& status) {
   out.set_advertise(status.advertise);
   Put(status.first_acceptors, out.mutable_first_acceptors());
   out.set_votes(status.votes);
+  out.set_directory_version(status.directory_version.value());
+  Put(status.voters, out.mutable_voters());
   Put(status.journal, out.mutable_journal());
   Put(status.rpc, out.mutable_rpc());
   for (const PeerStatus& peer : status.peers) Put(peer, out.add_peers());
@@ -180,6 +182,8 @@ StatusOr<NodeStatus> DecodeStatus(const rpc::Reply& reply) {
   status.advertise = in.advertise();
   status.first_acceptors = Get(in.first_acceptors());
   status.votes = in.votes();
+  status.directory_version = Version(in.directory_version());
+  status.voters = Get(in.voters());
   status.journal = Get(in.journal());
   status.rpc = Get(in.rpc());
   for (const pb::PeerStatus& peer : in.peers()) status.peers.push_back(Get(peer));
@@ -218,6 +222,7 @@ rpc::Message EncodeOrigin(const Origin& origin) {
   pb::OriginReply out;
   for (NodeId node : origin.configured) out.add_configured(node.value());
   Put(origin.first_acceptors, out.mutable_first_acceptors());
+  Put(origin.retired, out.mutable_retired());
   return rpc::Message(out.SerializeAsString());
 }
 
@@ -228,6 +233,7 @@ StatusOr<Origin> DecodeOrigin(const rpc::Reply& reply) {
   Origin origin;
   for (uint64_t node : in.configured()) origin.configured.push_back(NodeId(node));
   origin.first_acceptors = Get(in.first_acceptors());
+  origin.retired = Get(in.retired());
   return origin;
 }
 

@@ -20,6 +20,7 @@ inline constexpr rpc::Method kOriginMethod = rpc::kNodeBase + 3;
 struct Origin {
   std::vector<NodeId> configured;        // nodes of its configuration, itself included; sorted
   std::vector<Replica> first_acceptors;  // durable there; empty: not settled yet
+  std::vector<Replica> retired;          // disks that were replaced, as far as it knows
   friend bool operator==(const Origin&, const Origin&) = default;
 };
 

@@ -2,8 +2,9 @@
 
 #include <memory>
 
-#include "client/cluster.h"
+#include "testing/cluster_faults.h"
 #include "testing/history_recorder.h"
+#include "testing/log_process.h"
 #include "testing/log_workload.h"
 #include "testing/node_world.h"
 
@@ -12,49 +13,27 @@ namespace {
 
 constexpr uint64_t kNodes = 3;
 constexpr int kClients = 2;
+constexpr int kSwapsAtOnce = 3;               // of each client
+constexpr uint64_t kSegmentBytes = 64 << 10;  // so that the journals use files again and again
 constexpr Duration kLimit = std::chrono::minutes(5);
 constexpr Duration kRecovery = std::chrono::seconds(10);
 constexpr char kLog[] = "shared";
 
-// One client process.
-struct Client {
-  Client(NodeWorld& nodes, const std::string& host)
-      : image(nodes.world),
-        env(std::make_shared<env::SimEnv>(nodes.world, image, host, &nodes.fabric)) {
-    client::ClusterOptions options;
-    for (uint64_t node = 1; node <= kNodes; ++node) {
-      options.seeds.push_back(NodeWorld::AddressOf(node));
-    }
-    opened = StartTask(*env, Open(this, std::move(options)));
-  }
-  // A crash: nothing of the process runs again, then its memory goes.
-  ~Client() { env->Crash(); }
+struct Client : LogProcess {
+  using LogProcess::LogProcess;
+  ~Client() { Crash(); }
 
-  static Task<Status> Open(Client* self, client::ClusterOptions options) {
-    StatusOr<std::unique_ptr<client::Cluster>> cluster =
-        co_await client::Cluster::ConnectOn(self->env, std::move(options));
-    VLOG_CO_RETURN_IF_ERROR(cluster);
-    self->cluster = *std::move(cluster);
-    client::NewLog made;
-    StatusOr<virtuallog::SharedLog*> log =
-        co_await self->cluster->OpenOrCreateLog(kLog, std::move(made));
-    VLOG_CO_RETURN_IF_ERROR(log);
-    self->log = *log;
-    co_return absl::OkStatus();
-  }
-
-  env::SimDiskImage image;
-  std::shared_ptr<env::SimEnv> env;
-  Outcome<Status> opened;
-  std::unique_ptr<client::Cluster> cluster;
-  virtuallog::SharedLog* log = nullptr;
   std::unique_ptr<LogWorkload> workload;
 };
 
 class ClusterSim {
  public:
   ClusterSim(const SimScenario& scenario, uint64_t seed, bool keep_history)
-      : scenario_(scenario), nodes_(seed, kNodes), history_(world(), checker::Options()) {
+      : scenario_(scenario),
+        nodes_(seed, kNodes),
+        faults_(nodes_, scenario_, verdict_.faults),
+        history_(world(), checker::Options()) {
+    nodes_.SetSegmentBytes(kSegmentBytes);
     if (keep_history) history_.KeepLines();
   }
 
@@ -67,6 +46,7 @@ class ClusterSim {
     for (uint64_t step = 0; step < steps && Fine(); ++step) {
       if (step % 1000 == 0) TurnKnobs();
       AdvanceClients();
+      faults_.Watch();
       if (!world().Step()) verdict_.Fail("nothing moves any more");
     }
     if (Fine()) Heal();
@@ -77,11 +57,11 @@ class ClusterSim {
 
  private:
   env::SimWorld& world() { return nodes_.world; }
-  bool Fine() { return verdict_.ok && history_.ok(); }
+  bool Fine() { return verdict_.ok && history_.ok() && faults_.violation().ok(); }
 
   void StartClient(int number) {
     std::string host = "c" + std::to_string(number) + "." + std::to_string(generation_++);
-    clients_[static_cast<size_t>(number)] = std::make_unique<Client>(nodes_, host);
+    clients_[static_cast<size_t>(number)] = std::make_unique<Client>(nodes_, host, kNodes, kLog);
   }
 
   // Clients whose log has been opened begin to work; those that found no cluster try again.
@@ -110,62 +90,40 @@ class ClusterSim {
     options.readers = 1;
     options.max_outstanding = 15;
     options.pause = std::chrono::milliseconds(20);
+    if (scenario_.competing_swaps) options.nodes = kNodes;
+    options.any_nodes = !scenario_.disk_faults;
     return std::make_unique<LogWorkload>(*client.env, world(), *client.log, history_,
                                          client.env->ProcessName(), options, counts_);
   }
 
-  // At most one node is away at a time: crashed, cut off or stopped.
   void TurnKnobs() {
-    if (away_ != 0 && world().Chance(0.4)) Return();
-    if (away_ == 0 && world().Chance(0.3)) SendAway(1 + world().RandomBelow(kNodes));
-    if (scenario_.message_loss) {
-      nodes_.fabric.SetLoss(world().Chance(0.3) ? 0.01 : 0, std::chrono::milliseconds(500));
-      nodes_.fabric.SetDuplication(world().Chance(0.3) ? 0.02 : 0);
-      nodes_.fabric.SetStragglers(0.3, std::chrono::milliseconds(50));
-    }
+    faults_.Turn();
     if (scenario_.crashes && world().Chance(0.05)) {
       int victim = static_cast<int>(world().RandomBelow(kClients));
       clients_[static_cast<size_t>(victim)].reset();
       ++verdict_.faults["client crash"];
       StartClient(victim);
     }
-  }
-
-  void SendAway(uint64_t node) {
-    if (scenario_.crashes && world().Chance(0.5)) {
-      nodes_.Crash(node);
-      ++verdict_.faults["crash"];
-      away_ = node;
-    } else if (scenario_.partitions) {
-      if (world().Chance(0.3)) {
-        // One way: it hears the others, and they do not hear it.
-        for (uint64_t other = 1; other <= kNodes; ++other) {
-          if (other != node) nodes_.fabric.Cut(NodeWorld::Host(node), NodeWorld::Host(other));
-        }
-        ++verdict_.faults["one-way cut"];
-      } else if (world().Chance(0.5)) {
-        nodes_.fabric.Isolate({NodeWorld::Host(node)});
-        ++verdict_.faults["isolated node"];
-      } else {
-        Duration pause = std::chrono::milliseconds(100 + world().RandomBelow(2000));
-        world().Pause(nodes_.env(node).life(), world().now() + pause);
-        ++verdict_.faults["paused node"];
-      }
-      away_ = node;
+    if (scenario_.clock_jumps && world().Chance(0.1)) {
+      clients_[world().RandomBelow(kClients)]->env->SetWallClockError(RandomClockError(world()));
+      ++verdict_.faults["client clock jump"];
     }
+    if (scenario_.competing_swaps && world().Chance(0.1)) Compete();
   }
 
-  void Return() {
-    nodes_.fabric.HealAll();
-    if (!nodes_.IsUp(away_)) nodes_.Start(away_);
-    away_ = 0;
+  // Everybody wants another sequencer, other nodes or another quorum, at once.
+  void Compete() {
+    uint64_t competitors = 0;
+    for (auto& client : clients_) {
+      if (client->workload == nullptr) continue;
+      client->workload->SwapAtOnce(kSwapsAtOnce);
+      ++competitors;
+    }
+    if (competitors > 1) ++verdict_.faults["competing swaps"];
   }
 
   void Heal() {
-    nodes_.fabric.SetLoss(0);
-    nodes_.fabric.SetDuplication(0);
-    nodes_.fabric.SetStragglers(0, Duration(0));
-    if (away_ != 0) Return();
+    faults_.Heal();
     for (auto& client : clients_) client.reset();
     if (!nodes_.AwaitJoined()) {
       verdict_.Fail("the nodes do not find together after healing");
@@ -192,6 +150,7 @@ class ClusterSim {
 
   void Judge() {
     const checker::Report& report = history_.Finish();
+    if (!faults_.violation().ok()) verdict_.Fail(Message(faults_.violation()));
     if (!report.ok) verdict_.Fail(report.violation + ": " + report.explanation);
     for (const auto& [fault, count] : nodes_.fabric.fault_counts()) {
       if (count > 0) verdict_.faults[fault] += count;
@@ -206,11 +165,11 @@ class ClusterSim {
   SimScenario scenario_;
   SimVerdict verdict_;
   NodeWorld nodes_;
+  ClusterFaults faults_;
   HistoryRecorder history_;
   WorkloadCounts counts_;
   std::vector<std::unique_ptr<Client>> clients_;
   uint64_t generation_ = 0;
-  uint64_t away_ = 0;  // the node that is crashed, cut off or stopped; 0: none
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ void LogWorkload::Start() {
   for (int i = 0; i < options_.writers; ++i) tasks_.Spawn(Write(i));
   for (int i = 0; i < options_.readers; ++i) tasks_.Spawn(Read(i));
   tasks_.Spawn(CheckTails());
-  tasks_.Spawn(Swaps());
+  if (options_.swaps) tasks_.Spawn(Swaps());
   if (options_.trims) tasks_.Spawn(Trims());
 }
 
@@ -143,13 +143,37 @@ Task<void> LogWorkload::Trims() {
 Task<void> LogWorkload::Swaps() {
   while (!stopping_) {
     for (int i = 0; i < options_.pauses_between_swaps; ++i) co_await Pause();
-    virtuallog::ReconfigureRequest request;
-    request.kind = options_.kinds[world_.RandomBelow(options_.kinds.size())];
-    request.reason = "workload";
-    bool loaded = open_appends_ > 0;
-    Status swapped = co_await log_.Reconfigure(std::move(request));
-    if (swapped.ok() && loaded) ++counts_.swaps_under_load;
+    co_await SwapOnce();
   }
+}
+
+void LogWorkload::SwapAtOnce(int swaps) {
+  for (int i = 0; i < swaps; ++i) tasks_.Spawn(SwapOnce());
+}
+
+Task<void> LogWorkload::SwapOnce() {
+  virtuallog::ReconfigureRequest request;
+  request.kind = options_.kinds[world_.RandomBelow(options_.kinds.size())];
+  request.reason = "workload";
+  request.placement = Wish();
+  bool loaded = open_appends_ > 0;
+  Status swapped = co_await log_.Reconfigure(std::move(request));
+  if (swapped.ok() && loaded) ++counts_.swaps_under_load;
+}
+
+// Mostly all nodes and a majority, for with anything else one node alone may stop the log.
+loglets::Placement LogWorkload::Wish() {
+  loglets::Placement wish;
+  if (options_.nodes == 0) return wish;
+  uint64_t left_out = 0;
+  if (options_.any_nodes && world_.Chance(0.1)) left_out = 1 + world_.RandomBelow(options_.nodes);
+  for (uint64_t node = 1; node <= options_.nodes; ++node) {
+    if (node != left_out) wish.nodes.push_back(NodeId(node));
+  }
+  auto all = static_cast<uint32_t>(wish.nodes.size());
+  wish.write_quorum = world_.Chance(0.05) ? all : all / 2 + 1;
+  wish.sequencer = NodeId(1 + world_.RandomBelow(options_.nodes));
+  return wish;
 }
 
 Task<Status> LogWorkload::FinalCheck() {

@@ -17,6 +17,7 @@ struct WorkloadOptions {
   int writers = 3;
   int readers = 2;
   bool trims = true;
+  bool swaps = true;
   // The handle of all trims: where a trim point is told only when it is durable everywhere, the
   // same name in every life makes the checker see one that falls.
   std::string trim_handle;
@@ -26,6 +27,8 @@ struct WorkloadOptions {
   Duration pause = std::chrono::milliseconds(3);  // longest between two operations of a client
   int pauses_between_swaps = 4;
   std::vector<std::string> kinds = {""};  // swaps go to one of these
+  uint64_t nodes = 0;  // swaps wish for sequencers and quorums on nodes 1 to `nodes`; 0: for none
+  bool any_nodes = false;  // and for fewer nodes than there are
 };
 
 struct WorkloadCounts {
@@ -42,6 +45,8 @@ class LogWorkload {
               WorkloadCounts& counts);
 
   void Start();
+  // So many swaps more, at once, each with another wish.
+  void SwapAtOnce(int swaps);
   // Lets every client finish what it began.
   Task<void> Stop();
   // A tail check, a read of everything, an append and a swap, all of which must succeed.
@@ -53,6 +58,8 @@ class LogWorkload {
   Task<void> CheckTails();
   Task<void> Trims();
   Task<void> Swaps();
+  Task<void> SwapOnce();
+  loglets::Placement Wish();
   Task<void> Pause();
   Task<Status> ReadAll(Lsn tail);
   void AppendOne(virtuallog::Appender& appender, const std::string& handle);

@@ -50,6 +50,7 @@ server::NodeConfig NodeWorld::ConfigOf(uint64_t node) {
   input.file_text = text;
   StatusOr<server::LoadedConfig> loaded = server::LoadNodeConfig(input);
   VLOG_CHECK(loaded.ok(), Message(loaded.status()));
+  if (segment_bytes_ > 0) loaded->config.storage.segment_size = segment_bytes_;
   return loaded->config;
 }
 
@@ -57,6 +58,7 @@ void NodeWorld::Start(uint64_t node) {
   Machine& machine = machines_.at(node);
   VLOG_CHECK(machine.env == nullptr, "a node runs once");
   machine.env = std::make_unique<env::SimEnv>(world, *machine.image, Host(node), &fabric);
+  machine.env->SetWallClockError(machine.wall_error);
   server::NodeOptions options;
   options.config = ConfigOf(node);
   options.kinds = kinds_();
@@ -78,6 +80,7 @@ void NodeWorld::Crash(uint64_t node) {
   Machine& machine = machines_.at(node);
   if (machine.env == nullptr) return;
   machine.env->Crash();
+  machine.failed.reset();
   machine.started.reset();
   machine.env.reset();
   machine.image->Crash();
@@ -100,6 +103,27 @@ Status NodeWorld::StartError(uint64_t node) {
   Started& started = machines_.at(node).started;
   bool ended = started != nullptr && started->has_value();
   return ended ? (*started)->status() : absl::OkStatus();
+}
+
+Status NodeWorld::Failure(uint64_t node) {
+  Machine& machine = machines_.at(node);
+  Status start = StartError(node);
+  server::Node* running = this->node(node);
+  if (running == nullptr) return start;
+  if (machine.failed == nullptr) machine.failed = StartTask(*machine.env, running->AwaitFailure());
+  return machine.failed->value_or(absl::OkStatus());
+}
+
+std::unique_ptr<env::SimDiskImage> NodeWorld::SwapDisk(uint64_t node,
+                                                       std::unique_ptr<env::SimDiskImage> disk) {
+  VLOG_CHECK(!IsUp(node), "a disk is changed while its node is down");
+  return std::exchange(machines_.at(node).image, std::move(disk));
+}
+
+void NodeWorld::SetWallClockError(uint64_t node, Duration error) {
+  Machine& machine = machines_.at(node);
+  machine.wall_error = error;
+  if (machine.env != nullptr) machine.env->SetWallClockError(error);
 }
 
 bool NodeWorld::AwaitJoined() {

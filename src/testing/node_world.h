@@ -47,6 +47,8 @@ class NodeWorld {
   void Format(uint64_t node);
   // Peers that a node is configured with from its next start on; all nodes unless set.
   void SetPeers(uint64_t node, std::vector<uint64_t> peers) { peers_[node] = std::move(peers); }
+  // Size of the journal's files from the next start of a node on; 4 MiB unless set.
+  void SetSegmentBytes(uint64_t bytes) { segment_bytes_ = bytes; }
   // Begins to start. REQUIRES: it is down.
   void Start(uint64_t node);
   void StartAll();
@@ -56,10 +58,17 @@ class NodeWorld {
   Status Stop(uint64_t node);
 
   bool IsUp(uint64_t node) { return machines_.at(node).env != nullptr; }
+  // Puts another disk in and returns the one that was there. REQUIRES: it is down.
+  std::unique_ptr<env::SimDiskImage> SwapDisk(uint64_t node,
+                                              std::unique_ptr<env::SimDiskImage> disk);
+  // How far the node's wall clock is off, now and in its next lives.
+  void SetWallClockError(uint64_t node, Duration error);
   // The node, once it serves; else null.
   server::Node* node(uint64_t node);
   // Why it did not start; OK while it is on its way and when it serves.
   Status StartError(uint64_t node);
+  // Why it cannot go on, or did not start: vlogd ends then. OK while it is well.
+  Status Failure(uint64_t node);
   env::SimEnv& env(uint64_t node) { return *machines_.at(node).env; }
   env::SimDiskImage& image(uint64_t node) { return *machines_.at(node).image; }
   std::string log() const { return log_; }  // of all nodes
@@ -87,6 +96,8 @@ class NodeWorld {
     std::unique_ptr<env::SimDiskImage> image;
     std::unique_ptr<env::SimEnv> env;
     Started started;
+    Outcome<Status> failed;  // once somebody asked
+    Duration wall_error{0};
   };
   server::NodeConfig ConfigOf(uint64_t node);
 
@@ -94,6 +105,7 @@ class NodeWorld {
   std::map<uint64_t, std::vector<uint64_t>> peers_;
   std::map<uint64_t, Machine> machines_;
   ClusterId cluster_{0xc105};
+  uint64_t segment_bytes_ = 0;  // 0: as configured
   std::string log_;
 };
 

@@ -28,7 +28,10 @@ struct SimScenario {
   bool recycling = false;  // small segments that are used again and again, equal records
   bool message_loss = false;
   bool stores_down = false;
-  bool partitions = false;  // also one-way ones, and nodes that are stopped for a while
+  bool partitions = false;   // also one-way ones, pairs, and nodes that are stopped for a while
+  bool disk_faults = false;  // one node's disk is slow, full, fails, is wiped, or is an old copy
+  bool clock_jumps = false;  // wall clocks, of nodes and clients
+  bool competing_swaps = false;  // storms of swaps with different wishes
   // Fault counters that must be above zero over all seeds of a run.
   std::vector<std::string> expected_faults;
 };

@@ -1,5 +1,7 @@
 #include "virtuallog/appender.h"
 
+#include <algorithm>
+
 namespace vlog::virtuallog {
 namespace {
 
@@ -7,12 +9,17 @@ constexpr Duration kRetry = std::chrono::milliseconds(5);
 constexpr size_t kResolveReadBytes = 256 * 1024;
 constexpr size_t kDeliverAtOnce = 256;
 
+AppenderOptions Clamped(AppenderOptions options) {
+  options.window = std::clamp<size_t>(options.window, 1, loglets::kMaxAppendWindow);
+  return options;
+}
+
 }  // namespace
 
 Appender::Appender(LogContext& context, Reconfigurer& reconfigurer, AppenderOptions options)
     : context_(context),
       reconfigurer_(reconfigurer),
-      core_(WriterId(context.env().RandomId()), options),
+      core_(WriterId(context.env().RandomId()), Clamped(options)),
       settled_(context.env().scheduler()),
       tasks_(context.env().scheduler()) {}
 

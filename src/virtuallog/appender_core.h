@@ -22,7 +22,9 @@
 namespace vlog::virtuallog {
 
 struct AppenderOptions {
-  size_t window = 4;                    // batches in flight
+  // Batches in flight; an Appender keeps it within [1, loglets::kMaxAppendWindow], beyond which a
+  // loglet could not tell what became of them.
+  size_t window = 4;
   size_t max_batch_bytes = 512 * 1024;  // a larger record is a batch of its own
   size_t max_record_bytes = 1 << 20;
   size_t max_waiting_bytes = 64 << 20;  // submitted and not yet completed

@@ -191,6 +191,16 @@ void Chain::CheckInvariants() const {
   }
 }
 
+std::vector<std::pair<SegmentIndex, SegmentIndex>> DeadRanges(const Chain& chain) {
+  std::vector<std::pair<SegmentIndex, SegmentIndex>> ranges;
+  SegmentIndex next;  // the lowest index that is not passed over
+  for (const Segment& segment : chain.segments()) {
+    if (next < segment.index) ranges.emplace_back(next, segment.index);
+    next = SegmentIndex(segment.index.value() + 1);
+  }
+  return ranges;
+}
+
 std::string EncodeProposal(const Proposal& proposal) {
   std::string out;
   PutProposal(&out, proposal);

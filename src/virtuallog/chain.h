@@ -11,6 +11,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -94,6 +95,11 @@ class Chain {
   std::optional<Intent> intent_;
   std::vector<ProposalId> recent_;  // of the last 64 changes, oldest first
 };
+
+// The ranges [from, to) of segment indexes that the chain passes over: what was truncated and what
+// was replaced while it was empty. No later chain holds any of them, so that a chain however old
+// never names a segment that lives (FAULTS race 32).
+std::vector<std::pair<SegmentIndex, SegmentIndex>> DeadRanges(const Chain& chain);
 
 // A proposal as the bytes that travel with a seal; "" stands for none.
 std::string EncodeProposal(const Proposal& proposal);

@@ -3,8 +3,8 @@
 namespace vlog::virtuallog {
 namespace {
 
-// A watch on the register ends and begins again this often, so that closing never waits long.
-constexpr Duration kWatch = std::chrono::milliseconds(100);
+// A watch on the register ends and begins again this often, so that an idle log costs nothing.
+constexpr Duration kWatch = std::chrono::seconds(10);
 constexpr Duration kRetry = std::chrono::milliseconds(10);
 // Loglets that stay open although nobody uses them.
 constexpr size_t kMostOpen = 32;
@@ -19,6 +19,7 @@ LogContext::LogContext(env::Env& env, metastore::Metastore& metastore,
       log_(std::move(log)),
       read_only_(read_only),
       changed_(env.scheduler()),
+      done_(env.scheduler()),
       tasks_(env.scheduler()) {}
 
 void LogContext::Learn(Version version, std::shared_ptr<const Chain> chain) {
@@ -26,16 +27,44 @@ void LogContext::Learn(Version version, std::shared_ptr<const Chain> chain) {
   version_ = version;
   chain_ = std::move(chain);
   changed_.NotifyAll();
+  for (auto& [id, loglet] : open_) loglet->ChainChanged();
+}
+
+Status LogContext::LearnValue(const metastore::Versioned& read) {
+  if (chain_ != nullptr && read.version <= version_) return absl::OkStatus();
+  StatusOr<Chain> chain = Chain::Decode(read.value);
+  if (!chain.ok()) return Annotate(chain.status(), "log '" + log_ + "'");
+  Learn(read.version, std::make_shared<const Chain>(*std::move(chain)));
+  return absl::OkStatus();
 }
 
 Task<Status> LogContext::Refresh() {
   StatusOr<metastore::Versioned> read = co_await metastore_.Read(log_);
   VLOG_CO_RETURN_IF_ERROR(read);
-  if (chain_ != nullptr && read->version <= version_) co_return absl::OkStatus();
-  StatusOr<Chain> chain = Chain::Decode(read->value);
-  if (!chain.ok()) co_return Annotate(chain.status(), "log '" + log_ + "'");
-  Learn(read->version, std::make_shared<const Chain>(*std::move(chain)));
-  co_return absl::OkStatus();
+  co_return LearnValue(*read);
+}
+
+void LogContext::RefreshSoon() {
+  if (refreshing_ || closing_) return;
+  refreshing_ = true;
+  tasks_.Spawn(RefreshOnce());
+}
+
+Task<void> LogContext::RefreshOnce() {
+  // What fails now is tried again by whoever still has no answer.
+  Status read = co_await Refresh();
+  (void)read;
+  refreshing_ = false;
+  done_.NotifyAll();
+}
+
+Task<void> LogContext::RefreshWithin(Duration bound) {
+  Instant deadline = env_.scheduler().Now() + bound;
+  RefreshSoon();
+  while (refreshing_) {
+    Status waited = co_await done_.Wait(deadline);
+    if (!waited.ok()) break;
+  }
 }
 
 Task<Status> LogContext::CompareAndSet(Version expected, Chain next) {
@@ -67,11 +96,14 @@ Task<Status> LogContext::CompareAndSet(Version expected, Chain next) {
   }
 }
 
+void LogContext::WatchSoon() {
+  if (watching_ || closing_) return;
+  watching_ = true;
+  tasks_.Spawn(Watch());
+}
+
 Task<Status> LogContext::AwaitChange(Version known, Instant deadline) {
-  if (!watching_) {
-    watching_ = true;
-    tasks_.Spawn(Watch());
-  }
+  WatchSoon();
   while (version_ <= known) {
     if (closing_) co_return absl::CancelledError("closing");
     Status waited = co_await changed_.Wait(deadline);
@@ -83,13 +115,11 @@ Task<Status> LogContext::AwaitChange(Version known, Instant deadline) {
 Task<void> LogContext::Watch() {
   while (!closing_ && !env_.scheduler().stopping()) {
     Instant until = env_.scheduler().Now() + kWatch;
-    StatusOr<Version> newer = co_await metastore_.AwaitChange(log_, version_, until);
-    if (newer.ok()) {
-      // A failed read shows again in the next round.
-      Status read = co_await Refresh();
-      if (read.ok()) continue;
-    }
-    if (absl::IsDeadlineExceeded(newer.status())) continue;
+    StatusOr<metastore::Versioned> newer = co_await metastore_.AwaitNewer(log_, version_, until);
+    Status learnt = newer.status();
+    if (newer.ok()) learnt = LearnValue(*newer);
+    if (learnt.ok() || absl::IsDeadlineExceeded(learnt)) continue;
+    // What failed shows again in the next round.
     Status slept = co_await env_.scheduler().Sleep(kRetry);
     if (!slept.ok()) break;
   }
@@ -98,20 +128,25 @@ Task<void> LogContext::Watch() {
 Task<StatusOr<std::shared_ptr<loglets::Loglet>>> LogContext::Open(Segment segment) {
   VLOG_CHECK(!segment.is_marker(), "a marker holds no records");
   LogletId id = IdOf(segment);
+  while (opening_.contains(id)) {
+    Status waited = co_await done_.Wait();
+    VLOG_CO_RETURN_IF_ERROR(waited);
+  }
   auto it = open_.find(id);
   if (it != open_.end()) co_return it->second;
   StatusOr<loglets::LogletKind*> kind = factory_.Find(segment.made.kind);
   VLOG_CO_RETURN_IF_ERROR(kind);
-  std::optional<Offset> known_tail;
-  if (std::optional<Lsn> end = chain_->EndOf(segment.index)) {
-    known_tail = Offset(*end - segment.base);
-  }
+  std::optional<Offset> end = EndIn(*chain_, segment);
+  opening_.insert(id);
   StatusOr<std::shared_ptr<loglets::Loglet>> loglet =
-      co_await (*kind)->Open(id, segment.made.params, known_tail);
+      co_await (*kind)->Open(id, segment.made.params, end);
+  opening_.erase(id);
+  done_.NotifyAll();
   VLOG_CO_RETURN_IF_ERROR(loglet);
-  open_[id] = *loglet;
+  auto opened = std::make_shared<SegmentLoglet>(*this, segment, *loglet, end.has_value());
+  open_[id] = opened;
   CloseUnused();
-  co_return loglet;
+  co_return opened;
 }
 
 void LogContext::CloseUnused() {
@@ -144,6 +179,7 @@ Task<Status> LogContext::DropDead() {
 Task<void> LogContext::Close() {
   closing_ = true;
   changed_.NotifyAll();
+  metastore_.EndWaits(log_);
   co_await tasks_.Join();
 }
 

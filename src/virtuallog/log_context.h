@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "async/event.h"
@@ -13,6 +14,7 @@
 #include "loglets/factory.h"
 #include "metastore/metastore.h"
 #include "virtuallog/chain.h"
+#include "virtuallog/segment_loglet.h"
 
 namespace vlog::virtuallog {
 
@@ -33,6 +35,14 @@ class LogContext {
 
   // Reads the register. kNotFound, kUnavailable, kDataLoss.
   Task<Status> Refresh();
+  // The same in the background, at most once at a time. Whoever got no answer where the chain says
+  // that it should get one calls this (DESIGN 5.3).
+  void RefreshSoon();
+  // The same, and waits for it, but no longer than `bound`.
+  Task<void> RefreshWithin(Duration bound);
+  // From now on every change of the chain is learnt as soon as the register tells of it.
+  void WatchSoon();
+  bool watching() const { return watching_; }
   // Writes `next` if the chain is still at `expected`; OK only if it is now in force. A write whose
   // reply was lost is proposed again until it is decided. kAborted: another won; refresh.
   Task<Status> CompareAndSet(Version expected, Chain next);
@@ -42,19 +52,23 @@ class LogContext {
   Task<Status> AwaitChange(Version known, Instant deadline);
 
   LogletId IdOf(const Segment& segment) const { return {log_, segment.index, segment.made.id}; }
-  // The loglet of a segment, opened once. REQUIRES: no marker.
+  // The loglet of a segment, one object for all who ask. REQUIRES: no marker.
   Task<StatusOr<std::shared_ptr<loglets::Loglet>>> Open(Segment segment);
   // Lets the kinds delete what the chain passes over: what was truncated and what was replaced
   // while it was empty.
   Task<Status> DropDead();
 
+  // Tasks that end when the log is closed, or soon after.
+  async::TaskGroup& tasks() { return tasks_; }
   // Stops the watch on the register.
   Task<void> Close();
 
  private:
   void CloseUnused();
   void Learn(Version version, std::shared_ptr<const Chain> chain);
+  Status LearnValue(const metastore::Versioned& read);
   Task<void> Watch();
+  Task<void> RefreshOnce();
 
   env::Env& env_;
   metastore::Metastore& metastore_;
@@ -63,10 +77,13 @@ class LogContext {
   bool read_only_;
   Version version_;
   std::shared_ptr<const Chain> chain_;
-  std::map<LogletId, std::shared_ptr<loglets::Loglet>> open_;
+  std::map<LogletId, std::shared_ptr<SegmentLoglet>> open_;
+  std::set<LogletId> opening_;
   bool closing_ = false;
   bool watching_ = false;
+  bool refreshing_ = false;
   async::Event changed_;
+  async::Event done_;  // an opening or a refresh has ended
   async::TaskGroup tasks_;
 };
 

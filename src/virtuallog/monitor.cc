@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace vlog::virtuallog {
+namespace {
+
+// While the others do not share a suspicion they are asked again after this, and twice that, ...
+constexpr Duration kShortestDoubt = std::chrono::milliseconds(25);
+constexpr Duration kLongestDoubt = std::chrono::milliseconds(400);
+
+}  // namespace
 
 Monitor::Monitor(env::Env& env, metastore::Metastore& metastore, loglets::LogletFactory& factory,
                  NodeHealth& health, MonitorOptions options)
@@ -49,10 +56,12 @@ Task<void> Monitor::Watch(std::string name) {
     watched_.erase(name);  // it is found again
     co_return;
   }
-  std::unique_ptr<SharedLog> log = *std::move(opened);
+  Watched watched;
+  watched.log = *std::move(opened);
+  SharedLog* log = watched.log.get();
   Duration backoff = options_.min_backoff;
   while (!stopping_) {
-    Status looked = co_await LookAfter(log.get());
+    Status looked = co_await LookAfter(&watched);
     if (looked.ok()) {
       backoff = options_.min_backoff;
       Instant until = env_.scheduler().Now() + options_.look_every;
@@ -79,31 +88,90 @@ StatusOr<loglets::Needs> Monitor::NeedsOf(const Chain& chain) const {
   return (*kind)->NeedsOf(chain.last().made.params);
 }
 
-Task<Status> Monitor::LookAfter(SharedLog* log) {
+Task<Status> Monitor::LookAfter(Watched* watched) {
+  SharedLog* log = watched->log.get();
   std::shared_ptr<const Chain> chain = log->known_chain();
   StatusOr<loglets::Needs> needs = NeedsOf(*chain);
   VLOG_CO_RETURN_IF_ERROR(needs);
-  Diagnosis diagnosis = Diagnose(*needs, liveness_);
-  if (diagnosis.state == Liveness::kAlive) co_return absl::OkStatus();
   SegmentIndex broken = chain->last().index;
-  int64_t wait = MillisToWait(*chain, diagnosis.state, env_.WallNow());
-  Duration turn = TurnOf(options_.self, *needs, liveness_);
-  co_await Pause(std::max(turn, Duration(std::chrono::milliseconds(wait))));
-  if (stopping_) co_return absl::OkStatus();
-  // Meanwhile somebody else may have helped, or the node was heard again.
-  chain = log->known_chain();
+  Diagnosis diagnosis = Diagnose(*needs, liveness_);
+  if (diagnosis.state == Liveness::kAlive) {
+    watched->doubt = Duration(0);
+    co_return absl::OkStatus();
+  }
+  diagnosis = co_await AwaitTurn(log, *needs, diagnosis);
+  if (diagnosis.state == Liveness::kSuspected) {
+    diagnosis = co_await Confirm(watched, *needs, diagnosis);
+  }
+  if (diagnosis.state == Liveness::kAlive || stopping_) co_return absl::OkStatus();
+  co_return co_await FailOver(log, broken, diagnosis);
+}
+
+Task<Diagnosis> Monitor::Linger(SharedLog* log, loglets::Needs needs, Diagnosis diagnosis,
+                                Instant until) {
+  SegmentIndex broken = log->known_chain()->last().index;
+  Liveness before = diagnosis.state;
+  while (!stopping_ && diagnosis.state == before && env_.scheduler().Now() < until) {
+    Instant look = std::min(until, env_.scheduler().Now() + options_.look_every);
+    Status changed = co_await health_.AwaitChange(look);
+    if (absl::IsCancelled(changed)) stopping_ = true;
+    // Meanwhile somebody else may have helped, or the node was heard again, or is proven dead.
+    diagnosis = Diagnose(needs, liveness_);
+    if (log->known_chain()->last().index != broken) diagnosis = Diagnosis();
+  }
+  co_return diagnosis;
+}
+
+Task<Diagnosis> Monitor::AwaitTurn(SharedLog* log, loglets::Needs needs, Diagnosis diagnosis) {
+  Instant began = env_.scheduler().Now();
+  for (;;) {
+    Liveness before = diagnosis.state;
+    int64_t wait = MillisToWait(*log->known_chain(), before, env_.WallNow());
+    Duration turn = TurnOf(options_.self, needs, liveness_);
+    Instant until = began + std::max(turn, Duration(std::chrono::milliseconds(wait)));
+    diagnosis = co_await Linger(log, needs, diagnosis, until);
+    bool same = diagnosis.state == before || diagnosis.state == Liveness::kAlive;
+    if (same || stopping_) co_return diagnosis;
+  }
+}
+
+Task<Diagnosis> Monitor::Confirm(Watched* watched, loglets::Needs needs, Diagnosis diagnosis) {
+  SharedLog* log = watched->log.get();
+  SegmentIndex broken = log->known_chain()->last().index;
+  std::vector<NodeId> witnesses = WitnessesOf(options_.self, needs, liveness_);
+  std::vector<loglets::NodeLife> suspects = SuspectsOf(needs, liveness_);
+  std::vector<Testimony> testimonies =
+      co_await health_.Ask(std::move(witnesses), std::move(suspects));
+  if (stopping_ || log->known_chain()->last().index != broken) co_return Diagnosis();
+  Diagnosis confirmed = DiagnoseConfirmed(options_.self, needs, liveness_, testimonies);
+  if (confirmed.state != Liveness::kAlive) {
+    watched->doubt = Duration(0);
+    co_return confirmed;
+  }
+  if (watched->doubt == Duration(0) && options_.report) {
+    options_.report(log->name(), "waits: " + diagnosis.reason + ", for a minority only",
+                    absl::OkStatus());
+  }
+  watched->doubt = std::clamp(2 * watched->doubt, kShortestDoubt, kLongestDoubt);
+  Instant until = env_.scheduler().Now() + watched->doubt;
+  diagnosis = co_await Linger(log, needs, diagnosis, until);
+  if (diagnosis.state == Liveness::kDead) co_return diagnosis;
+  co_return Diagnosis();
+}
+
+Task<Status> Monitor::FailOver(SharedLog* log, SegmentIndex broken, Diagnosis diagnosis) {
+  std::shared_ptr<const Chain> chain = log->known_chain();
   if (chain->last().index != broken) co_return absl::OkStatus();
-  diagnosis = Diagnose(*needs, liveness_);
-  if (diagnosis.state == Liveness::kAlive) co_return absl::OkStatus();
   ReconfigureRequest request;
   request.reason = "fail-over: " + diagnosis.reason;
   request.fail_overs = NextFailOver(*chain, env_.WallNow());
   std::string what = request.reason;
-  Status done =
-      co_await log->FailOver(broken, std::move(request), diagnosis.state == Liveness::kDead);
+  bool proven = diagnosis.state == Liveness::kDead;
+  StatusOr<bool> done = co_await log->FailOver(broken, std::move(request), proven);
   VLOG_CO_RETURN_IF_ERROR(done);
+  if (!*done) co_return absl::OkStatus();  // somebody else did
   ++fail_overs_;
-  if (options_.report) options_.report(log->name(), what, done);
+  if (options_.report) options_.report(log->name(), what, absl::OkStatus());
   co_return absl::OkStatus();
 }
 

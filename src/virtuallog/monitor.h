@@ -15,13 +15,13 @@
 namespace vlog::virtuallog {
 
 struct MonitorOptions {
-  NodeId self;                                    // this node, for its turn among the monitors
-  Duration find_every = std::chrono::seconds(1);  // new logs
+  NodeId self;  // this node, for its turn among the monitors
+  Duration find_every = std::chrono::milliseconds(250);  // new logs
   Duration look_every = std::chrono::milliseconds(100);  // at the latest
   // After an attempt that failed; doubles up to the longest, with jitter.
   Duration min_backoff = std::chrono::milliseconds(100);
   Duration max_backoff = std::chrono::seconds(2);
-  // What it did, for the node's log. May be null.
+  // What it did, for the node's log, and what it could not do. May be null.
   std::function<void(const std::string& log, const std::string& what, const Status&)> report;
 };
 
@@ -34,13 +34,28 @@ class Monitor {
   void Start() { tasks_.Spawn(FindLogs()); }
   Task<void> Stop();
 
+  // That this monitor brought about; what others did does not count.
   uint64_t fail_overs() const { return fail_overs_; }
 
  private:
+  // One log under watch.
+  struct Watched {
+    std::unique_ptr<SharedLog> log;
+    // While nobody shares a suspicion: how long until the others are asked again; 0: none.
+    Duration doubt{0};
+  };
   Task<void> FindLogs();
   Task<void> Watch(std::string log);
   // One look at a log; OK if it fares well or was helped.
-  Task<Status> LookAfter(SharedLog* log);
+  Task<Status> LookAfter(Watched* watched);
+  Task<Status> FailOver(SharedLog* log, SegmentIndex broken, Diagnosis diagnosis);
+  // Waits until the turn to act on `diagnosis`, with the pause that it is due; returns what is the
+  // case then. Alive: there is nothing to do any more.
+  Task<Diagnosis> AwaitTurn(SharedLog* log, loglets::Needs needs, Diagnosis diagnosis);
+  // Asks the others about a suspicion. Alive: they do not share it, and some time has passed.
+  Task<Diagnosis> Confirm(Watched* watched, loglets::Needs needs, Diagnosis diagnosis);
+  // Waits until `until`, or less long if the log's state becomes another one. What it is then.
+  Task<Diagnosis> Linger(SharedLog* log, loglets::Needs needs, Diagnosis diagnosis, Instant until);
   StatusOr<loglets::Needs> NeedsOf(const Chain& chain) const;
   // Waits, but not beyond Stop().
   Task<void> Pause(Duration duration);

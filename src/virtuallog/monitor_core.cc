@@ -12,6 +12,12 @@ constexpr int64_t kCalmMillis = 30'000;
 constexpr std::array<int64_t, 5> kPauses = {0, 50, 200, 1000, 5000};
 constexpr Duration kTurn = std::chrono::milliseconds(30);
 
+std::set<NodeId> ServersOf(const loglets::Needs& needs) {
+  std::set<NodeId> nodes;
+  for (const loglets::NodeLife& life : needs.some_of) nodes.insert(life.node);
+  return nodes;
+}
+
 std::string NameOf(const loglets::NodeLife& life) {
   return absl::StrCat("node ", life.node.value());
 }
@@ -43,6 +49,42 @@ Diagnosis Diagnose(const loglets::Needs& needs, const LivenessOf& of) {
     worsen(Liveness::kSuspected, absl::StrCat("only ", alive, " answer", counts));
   }
   return diagnosis;
+}
+
+std::vector<loglets::NodeLife> SuspectsOf(const loglets::Needs& needs, const LivenessOf& of) {
+  std::set<loglets::NodeLife> suspects;
+  for (const auto* lives : {&needs.all_of, &needs.some_of}) {
+    for (const loglets::NodeLife& life : *lives) {
+      if (of(life) == Liveness::kSuspected) suspects.insert(life);
+    }
+  }
+  return {suspects.begin(), suspects.end()};
+}
+
+std::vector<NodeId> WitnessesOf(NodeId self, const loglets::Needs& needs, const LivenessOf& of) {
+  std::set<NodeId> nodes;
+  for (const loglets::NodeLife& life : needs.some_of) {
+    if (life.node != self && of(life) == Liveness::kAlive) nodes.insert(life.node);
+  }
+  return {nodes.begin(), nodes.end()};
+}
+
+Diagnosis DiagnoseConfirmed(NodeId self, const loglets::Needs& needs, const LivenessOf& of,
+                            const std::vector<Testimony>& testimonies) {
+  std::set<NodeId> servers = ServersOf(needs);
+  auto confirmed = [&](const loglets::NodeLife& life) {
+    Liveness own = of(life);
+    if (own != Liveness::kSuspected || servers.empty()) return own;
+    std::set<NodeId> against;
+    if (servers.contains(self)) against.insert(self);
+    for (const Testimony& testimony : testimonies) {
+      const auto& silent = testimony.silent;
+      bool hears = std::find(silent.begin(), silent.end(), life) == silent.end();
+      if (!hears && servers.contains(testimony.witness)) against.insert(testimony.witness);
+    }
+    return against.size() > servers.size() / 2 ? own : Liveness::kAlive;
+  };
+  return Diagnose(needs, confirmed);
 }
 
 uint32_t NextFailOver(const Chain& chain, WallTime now) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "loglets/factory.h"
@@ -20,6 +21,18 @@ struct Diagnosis {
   std::string reason;  // for people, if it is not alive
 };
 Diagnosis Diagnose(const loglets::Needs& needs, const LivenessOf& of);
+
+// A suspicion may come from a link that is cut between two nodes only. So it counts when a majority
+// of the log servers share it; what is proven needs nobody's word (DESIGN 5.4).
+
+// The lives that are only suspected, each once.
+std::vector<loglets::NodeLife> SuspectsOf(const loglets::Needs& needs, const LivenessOf& of);
+// Who can be asked about them: the log servers' nodes that live, without `self`.
+std::vector<NodeId> WitnessesOf(NodeId self, const loglets::Needs& needs, const LivenessOf& of);
+// The diagnosis, where a suspect counts as alive unless a majority of the log servers' nodes finds
+// otherwise: `self`, if it is one, and the witnesses. Without log servers the own view counts.
+Diagnosis DiagnoseConfirmed(NodeId self, const loglets::Needs& needs, const LivenessOf& of,
+                            const std::vector<Testimony>& testimonies);
 
 // The number of the next fail-over in a row: 1, unless the last segment comes from one that is not
 // long ago, whoever made it.

@@ -3,6 +3,8 @@
 #ifndef VLOG_VIRTUALLOG_NODE_HEALTH_H_
 #define VLOG_VIRTUALLOG_NODE_HEALTH_H_
 
+#include <vector>
+
 #include "async/task.h"
 #include "base/ids.h"
 #include "base/status.h"
@@ -17,6 +19,12 @@ enum class Liveness {
   kDead,       // proven: its host refuses connections, or another life or disk answers there
 };
 
+// What another node says: which of the lives that it was asked about it does not find alive.
+struct Testimony {
+  NodeId witness;
+  std::vector<loglets::NodeLife> silent;
+};
+
 // Thread rule: the executor of its user's Env.
 class NodeHealth {
  public:
@@ -25,6 +33,9 @@ class NodeHealth {
   virtual Liveness Of(const loglets::NodeLife& life) = 0;
   // Waits until an answer of Of() may have changed. kDeadlineExceeded.
   virtual Task<Status> AwaitChange(Instant deadline) = 0;
+  // Asks other nodes how they find these lives. Who does not answer soon says nothing.
+  virtual Task<std::vector<Testimony>> Ask(std::vector<NodeId> witnesses,
+                                           std::vector<loglets::NodeLife> lives) = 0;
 };
 
 }  // namespace vlog::virtuallog

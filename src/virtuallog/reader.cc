@@ -5,8 +5,9 @@
 namespace vlog::virtuallog {
 namespace {
 
-// How long one wait for a segment's tail lasts before the chain is read again.
-constexpr Duration kPatience = std::chrono::seconds(1);
+// Without anything new for so long the tail is checked; doubles while all stays quiet.
+constexpr Duration kPatience = std::chrono::milliseconds(300);
+constexpr Duration kMostPatience = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -39,15 +40,22 @@ Task<StatusOr<std::optional<ReadItem>>> Reader::TryNext(Instant deadline) {
   Offset limit = end ? Offset(*end - segment.base) : loglet->TailHint();
   Offset at(next_ - segment.base);
   if (at < limit) {
+    quiet_since_.reset();
     StatusOr<ReadItem> item = co_await ReadSegment(loglet, segment, limit);
     VLOG_CO_RETURN_IF_ERROR(item);
     co_return std::optional<ReadItem>(*std::move(item));
   }
-  Instant until = std::min(deadline, context_.env().scheduler().Now() + kPatience);
-  StatusOr<loglets::Tail> tail = co_await loglet->AwaitTail(at, until);
+  Instant now = context_.env().scheduler().Now();
+  if (!quiet_since_) {
+    quiet_since_ = now;
+    patience_ = kPatience;
+  }
+  Instant look_at = *quiet_since_ + patience_;
+  StatusOr<loglets::Tail> tail = co_await loglet->AwaitTail(at, std::min(deadline, look_at));
   if (absl::IsDeadlineExceeded(tail.status())) {
-    Status fresh = co_await context_.Refresh();
-    VLOG_CO_RETURN_IF_ERROR(fresh);
+    if (context_.env().scheduler().Now() < look_at) co_return std::optional<ReadItem>();
+    Status looked = co_await LookAgain(loglet, segment);
+    VLOG_CO_RETURN_IF_ERROR(looked);
     co_return std::optional<ReadItem>();
   }
   VLOG_CO_RETURN_IF_ERROR(tail);
@@ -57,6 +65,19 @@ Task<StatusOr<std::optional<ReadItem>>> Reader::TryNext(Instant deadline) {
     if (!helped.ok() && !absl::IsUnavailable(helped)) co_return helped;
   }
   co_return std::optional<ReadItem>();
+}
+
+Task<Status> Reader::LookAgain(std::shared_ptr<loglets::Loglet> loglet, Segment segment) {
+  quiet_since_ = context_.env().scheduler().Now();
+  patience_ = std::min(2 * patience_, kMostPatience);
+  context_.RefreshSoon();
+  if (context_.read_only()) co_return absl::OkStatus();
+  // What it finds shows in the hint. Without an answer there is nothing to do but to wait on: the
+  // monitor, or whoever appends, lets another segment follow.
+  StatusOr<loglets::Tail> tail = co_await loglet->CheckTail();
+  if (!tail.ok() || !tail->sealed) co_return absl::OkStatus();
+  Status helped = co_await reconfigurer_.Help(segment.index);
+  co_return absl::IsUnavailable(helped) ? absl::OkStatus() : helped;
 }
 
 Task<StatusOr<ReadItem>> Reader::ReadSegment(std::shared_ptr<loglets::Loglet> loglet,

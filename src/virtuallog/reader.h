@@ -62,12 +62,18 @@ class Reader {
   Task<StatusOr<std::optional<ReadItem>>> TryNext(Instant deadline);
   Task<StatusOr<ReadItem>> ReadSegment(std::shared_ptr<loglets::Loglet> loglet, Segment segment,
                                        Offset limit);
+  // Nothing came for a while: asks the log servers what the tail is, for no news of it may reach
+  // anybody any more when its sequencer is gone.
+  Task<Status> LookAgain(std::shared_ptr<loglets::Loglet> loglet, Segment segment);
   ReadItem TakeGap(Lsn end, Gap::Why why);
 
   LogContext& context_;
   Reconfigurer& reconfigurer_;
   Lsn next_;
   size_t read_bytes_ = 1 << 20;
+  // While nothing comes: since when, or since the tail was checked; and until the next check.
+  std::optional<Instant> quiet_since_;
+  Duration patience_{0};
 };
 
 }  // namespace vlog::virtuallog

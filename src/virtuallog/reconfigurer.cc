@@ -52,11 +52,7 @@ Task<Status> Reconfigurer::Reconfigure(ReconfigureRequest request) {
     const std::optional<Intent>& intent = chain->intent();
     if (intent && Counts(*intent, last) && intent->successor.id != proposal.id) {
       // Somebody else's swap is under way: finish it, then do ours.
-      Proposal theirs = intent->successor;
-      Status prepared = co_await Prepare(theirs, SegmentIndex(last.index.value() + 1));
-      Status helped = prepared.ok() ? absl::OkStatus() : prepared;
-      if (prepared.ok()) helped = co_await SealAndExtend(last, theirs);
-      if (!prepared.ok()) helped = co_await ClearIntent(theirs.id);
+      Status helped = co_await HelpIntent(last, intent->successor);
       if (!helped.ok() && !absl::IsAborted(helped)) co_return helped;
       fresh = co_await context_.Refresh();
       VLOG_CO_RETURN_IF_ERROR(fresh);
@@ -70,14 +66,39 @@ Task<Status> Reconfigurer::Reconfigure(ReconfigureRequest request) {
     }
     VLOG_CO_RETURN_IF_ERROR(declared);
     Status prepared = co_await Prepare(proposal, SegmentIndex(last.index.value() + 1));
-    if (!prepared.ok()) {
-      Status cleared = co_await ClearIntent(proposal.id);
-      // Somebody to whom it answered may have carried it out.
-      if (context_.chain()->Holds(proposal.id)) co_return absl::OkStatus();
-      co_return Annotate(prepared, cleared.ok() ? "nothing was sealed" : Message(cleared));
-    }
-    co_return co_await SealAndExtend(last, proposal);
+    if (!prepared.ok()) co_return co_await Withdraw(proposal, last, prepared);
+    Choice choice;
+    choice.successor = proposal;
+    Status swapped = co_await SealAndExtend(last, std::move(choice), EncodeProposal(proposal));
+    if (swapped.ok() || absl::IsAborted(swapped)) co_return swapped;
+    // The plan stands: whoever finds the segment sealed carries it out.
+    co_return absl::UnknownError("it may still happen: " + Message(swapped));
   }
+}
+
+Task<Status> Reconfigurer::HelpIntent(Segment last, Proposal successor) {
+  Status prepared = co_await Prepare(successor, SegmentIndex(last.index.value() + 1));
+  if (!prepared.ok()) co_return co_await ClearIntent(successor.id);
+  Choice choice;
+  choice.successor = std::move(successor);
+  choice.planned = true;
+  // Nothing is kept with the seal: the plan stands in the chain, or was withdrawn.
+  co_return co_await SealAndExtend(last, std::move(choice), std::string());
+}
+
+Task<Status> Reconfigurer::Withdraw(Proposal proposal, Segment last, Status why) {
+  Status cleared = co_await ClearIntent(proposal.id);
+  // Somebody to whom the successor answered may have carried it out.
+  if (context_.chain()->Holds(proposal.id)) co_return absl::OkStatus();
+  if (!cleared.ok()) {
+    co_return absl::UnknownError("it may still happen: the plan could not be withdrawn: " +
+                                 Message(cleared) + "; it was to be, because: " + Message(why));
+  }
+  if (context_.chain()->last().index > last.index) {
+    co_return absl::AbortedError("superseded: another segment follows; this one would not do: " +
+                                 Message(why));
+  }
+  co_return Annotate(why, "the plan was withdrawn");
 }
 
 Task<Status> Reconfigurer::DeclareIntent(Proposal proposal) {
@@ -100,21 +121,19 @@ Task<Status> Reconfigurer::Prepare(Proposal proposal, SegmentIndex index) {
   co_return co_await (*kind)->Prepare(std::move(id), proposal.params);
 }
 
-Task<Status> Reconfigurer::SealAndExtend(Segment last, Proposal successor) {
+Task<Status> Reconfigurer::SealAndExtend(Segment last, Choice choice, std::string kept_proposal) {
   StatusOr<std::shared_ptr<loglets::Loglet>> loglet = co_await context_.Open(last);
   VLOG_CO_RETURN_IF_ERROR(loglet);
   std::shared_ptr<loglets::Loglet> keep = *loglet;
-  StatusOr<loglets::Sealed> sealed = co_await keep->Seal(EncodeProposal(successor));
+  StatusOr<loglets::Sealed> sealed = co_await keep->Seal(std::move(kept_proposal));
   if (absl::IsFailedPrecondition(sealed.status())) {
-    // Dropped: somebody finished a swap of this segment, perhaps this very one.
+    // Dropped, or passed: somebody finished a swap of this segment, perhaps this very one.
     Status fresh = co_await context_.Refresh();
     VLOG_CO_RETURN_IF_ERROR(fresh);
-    if (context_.chain()->Holds(successor.id)) co_return absl::OkStatus();
+    if (context_.chain()->Holds(choice.successor.id)) co_return absl::OkStatus();
     co_return absl::AbortedError("superseded: the segment is gone");
   }
   VLOG_CO_RETURN_IF_ERROR(sealed);
-  Choice choice;
-  choice.successor = std::move(successor);
   co_return co_await ExtendTo(last, last.base + sealed->tail.value(), std::move(choice));
 }
 
@@ -127,6 +146,8 @@ Task<Status> Reconfigurer::ExtendTo(Segment last, Lsn end, Choice choice) {
     bool bound = intent && Counts(*intent, last) && intent->successor.id != choice.successor.id &&
                  intent->successor.id != choice.refused;
     if (bound) co_return absl::AbortedError("superseded: another swap was planned meanwhile");
+    bool withdrawn = choice.planned && (!intent || intent->successor.id != choice.successor.id);
+    if (withdrawn) co_return absl::AbortedError("superseded: the plan was withdrawn");
     StatusOr<Chain> next =
         chain->Extend(last.index, end, choice.successor, context_.env().WallNow());
     if (!next.ok()) co_return next.status();
@@ -166,6 +187,7 @@ Task<StatusOr<Reconfigurer::Choice>> Reconfigurer::ChooseSuccessor(Segment last,
   if (chain->intent() && Counts(*chain->intent(), last)) {
     choice.successor = chain->intent()->successor;
     Status prepared = co_await Prepare(choice.successor, index);
+    choice.planned = prepared.ok();
     if (prepared.ok()) co_return std::move(choice);
     choice.refused = choice.successor.id;
     refused = "; intent of " + choice.successor.who + " refused: " + Message(prepared);
@@ -214,19 +236,39 @@ Task<Status> Reconfigurer::Help(SegmentIndex sealed_segment) {
   }
 }
 
-Task<Status> Reconfigurer::FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven) {
-  Status fresh = co_await context_.Refresh();
-  VLOG_CO_RETURN_IF_ERROR(fresh);
-  Segment last = context_.chain()->last();
-  if (last.index != broken) co_return absl::OkStatus();
-  Status reserved = co_await context_.Reserve();
-  if (!reserved.ok() && !proven) {
-    co_return absl::UnavailableError("nothing was sealed: " + Message(reserved));
+Task<StatusOr<bool>> Reconfigurer::FailOver(SegmentIndex broken, ReconfigureRequest request,
+                                            bool proven) {
+  if (proven) {
+    // Every moment counts: what is known of the chain will do, the compare-and-set tells if not.
+    context_.tasks().Spawn(ReserveBeside());
+  } else {
+    Status fresh = co_await context_.Refresh();
+    VLOG_CO_RETURN_IF_ERROR(fresh);
+    Status reserved = co_await context_.Reserve();
+    if (!reserved.ok()) {
+      co_return absl::UnavailableError("nothing was sealed: " + Message(reserved));
+    }
   }
+  Segment last = context_.chain()->last();
+  if (last.index != broken || last.is_marker()) co_return false;
   StatusOr<Proposal> successor = co_await Propose(std::move(request), last);
   VLOG_CO_RETURN_IF_ERROR(successor);
-  Status finished = co_await Finish(last, EncodeProposal(*successor));
-  co_return absl::IsAborted(finished) ? absl::OkStatus() : finished;
+  while (context_.chain()->last().index == broken) {
+    Status finished = co_await Finish(last, EncodeProposal(*successor));
+    if (!finished.ok() && !absl::IsAborted(finished)) co_return finished;
+    // Another plan came, or the one that was carried out was withdrawn.
+    Status fresh = co_await context_.Refresh();
+    VLOG_CO_RETURN_IF_ERROR(fresh);
+  }
+  // An earlier attempt of this process may have sealed and left its proposal there.
+  const Proposal& made = context_.chain()->last().made;
+  co_return made.id == successor->id || made.who == successor->who;
+}
+
+// A failure shows again in the write.
+Task<void> Reconfigurer::ReserveBeside() {
+  Status reserved = co_await context_.Reserve();
+  (void)reserved;
 }
 
 Task<Status> Reconfigurer::Finish(Segment last, std::string proposal) {

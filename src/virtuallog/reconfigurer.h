@@ -24,17 +24,19 @@ class Reconfigurer {
   explicit Reconfigurer(LogContext& context) : context_(context) {}
 
   // OK: the chain holds this proposal. kAborted: superseded by another change. kInvalidArgument: no
-  // such kind. kFailedPrecondition: the log has ended. kUnknown: it may still happen. Other errors:
-  // it did not happen; if the segment was sealed already, whoever comes next finishes with a
-  // successor of its own.
+  // such kind. kFailedPrecondition: the log has ended. kUnknown: it may still happen, for its plan
+  // stands in the chain and others may carry it out. Other errors: it did not and will not happen;
+  // if its plan was withdrawn when somebody had sealed the segment for it already, another
+  // successor follows.
   Task<Status> Reconfigure(ReconfigureRequest request);
 
   // The last segment, `broken`, takes no appends any more: seals it and lets a segment follow,
   // without an intent, for every moment counts. A planned swap that waits is carried out instead.
   // `proven`: its loglet is dead, so nothing is lost by a seal; else nothing is sealed unless the
-  // metastore says first that a write would succeed now. OK: another segment is the last.
-  // kUnavailable: nothing was sealed.
-  Task<Status> FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven);
+  // metastore says first that a write would succeed now. OK: another segment is the last; true if
+  // it is the one that this process proposed. kUnavailable: nothing was sealed, or not all was
+  // done.
+  Task<StatusOr<bool>> FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven);
 
   // Returns OK once a segment follows `sealed_segment` in the chain: waits a short grace for
   // whoever sealed it, then finishes the reconfiguration itself: by the intent, else by the
@@ -46,6 +48,9 @@ class Reconfigurer {
   struct Choice {
     Proposal successor;
     ProposalId refused;  // an intent that was tried and would not work; 0: none
+    // Somebody else's plan: it counts only as long as it stands in the chain, whose owner may
+    // withdraw it and say that it will not happen.
+    bool planned = false;
   };
 
   // Whether an intent still binds; one whose deadline has passed is free to be replaced.
@@ -54,11 +59,16 @@ class Reconfigurer {
   Task<Status> DeclareIntent(Proposal proposal);
   Task<Status> Prepare(Proposal proposal, SegmentIndex index);
   Task<StatusOr<Choice>> ChooseSuccessor(Segment last, std::string kept_proposal);
-  Task<Status> SealAndExtend(Segment last, Proposal successor);
+  // Carries out the intent of somebody else.
+  Task<Status> HelpIntent(Segment last, Proposal successor);
+  Task<Status> SealAndExtend(Segment last, Choice choice, std::string kept_proposal);
+  // Takes the own plan back because of `why`.
+  Task<Status> Withdraw(Proposal proposal, Segment last, Status why);
   // Seals `last` with `proposal`, which may be empty, and lets the successor that counts follow.
   Task<Status> Finish(Segment last, std::string proposal);
   Task<Status> ExtendTo(Segment last, Lsn end, Choice choice);
   Task<Status> ClearIntent(ProposalId proposal);
+  Task<void> ReserveBeside();
 
   LogContext& context_;
 };

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace vlog::virtuallog {
+namespace {
+
+constexpr int kTrimAttempts = 5;
+
+}  // namespace
 
 SharedLog::SharedLog(env::Env& env, metastore::Metastore& metastore,
                      loglets::LogletFactory& factory, std::string log, bool read_only)
@@ -69,26 +74,41 @@ Task<StatusOr<Lsn>> SharedLog::CheckTail() {
 }
 
 Task<StatusOr<Lsn>> SharedLog::Trim(Lsn to) {
-  // Whoever does not know the tail learns it first: unknown is not empty (FAULTS race 13).
-  StatusOr<Lsn> tail = co_await CheckTail();
-  VLOG_CO_RETURN_IF_ERROR(tail);
-  to = std::min(to, *tail);
-  Status fresh = co_await context_.Refresh();
-  VLOG_CO_RETURN_IF_ERROR(fresh);
-  std::shared_ptr<const Chain> chain = context_.chain();
-  if (to < chain->first_lsn()) co_return co_await TrimPoint();
-  Segment segment = *chain->Find(to);
-  if (!segment.is_marker()) {
-    StatusOr<std::shared_ptr<loglets::Loglet>> opened = co_await context_.Open(segment);
-    VLOG_CO_RETURN_IF_ERROR(opened);
-    std::shared_ptr<loglets::Loglet> loglet = *opened;
-    StatusOr<Offset> trimmed = co_await loglet->Trim(Offset(to - segment.base));
-    // Dropped by a trim further up: that one counts.
-    if (!absl::IsOutOfRange(trimmed.status())) VLOG_CO_RETURN_IF_ERROR(trimmed);
+  for (int attempt = 0;; ++attempt) {
+    // Whoever does not know the tail learns it first: unknown is not empty (FAULTS race 13).
+    StatusOr<Lsn> tail = co_await CheckTail();
+    VLOG_CO_RETURN_IF_ERROR(tail);
+    to = std::min(to, *tail);
+    Status fresh = co_await context_.Refresh();
+    VLOG_CO_RETURN_IF_ERROR(fresh);
+    if (to < context_.chain()->first_lsn()) co_return co_await TrimPoint();
+    StatusOr<Lsn> trimmed = co_await TrimSegment(to);
+    VLOG_CO_RETURN_IF_ERROR(trimmed);
+    if (*trimmed >= to) break;
+    // It was sealed meanwhile, so that its loglet knew less than the tail that was checked.
+    if (attempt == kTrimAttempts) {
+      co_return absl::UnavailableError(
+          absl::StrCat("trimmed only up to ", trimmed->value(), "; try again"));
+    }
   }
   Status truncated = co_await Truncate(to);
   VLOG_CO_RETURN_IF_ERROR(truncated);
   co_return co_await FindTrimPoint(false);
+}
+
+Task<StatusOr<Lsn>> SharedLog::TrimSegment(Lsn to) {
+  Segment segment = *context_.chain()->Find(to);
+  if (segment.is_marker()) co_return to;
+  StatusOr<std::shared_ptr<loglets::Loglet>> opened = co_await context_.Open(segment);
+  VLOG_CO_RETURN_IF_ERROR(opened);
+  std::shared_ptr<loglets::Loglet> loglet = *opened;
+  StatusOr<Offset> trimmed = co_await loglet->Trim(Offset(to - segment.base));
+  // Dropped by a trim further up: that one counts.
+  if (absl::IsOutOfRange(trimmed.status())) co_return to;
+  VLOG_CO_RETURN_IF_ERROR(trimmed);
+  // With the end known it did what can be done: below may lie what was lost.
+  if (context_.chain()->last().index > segment.index) co_return to;
+  co_return segment.base + trimmed->value();
 }
 
 Task<Status> SharedLog::Truncate(Lsn to) {
@@ -136,7 +156,8 @@ Task<Status> SharedLog::Reconfigure(ReconfigureRequest request) {
   return reconfigurer_.Reconfigure(std::move(request));
 }
 
-Task<Status> SharedLog::FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven) {
+Task<StatusOr<bool>> SharedLog::FailOver(SegmentIndex broken, ReconfigureRequest request,
+                                         bool proven) {
   return reconfigurer_.FailOver(broken, std::move(request), proven);
 }
 

@@ -42,7 +42,8 @@ class SharedLog {
   // Linearizable across swaps: above every append that was acknowledged before the call.
   Task<StatusOr<Lsn>> CheckTail();
   // Gives up all records below `to`, clamped to the tail; durable when OK. Returns the trim point
-  // in force. Monotone, idempotent, exact to the record; gives whole segments back.
+  // in force. Monotone, idempotent, exact to the record; gives whole segments back. kUnavailable:
+  // perhaps only a part of it was trimmed; try again.
   Task<StatusOr<Lsn>> Trim(Lsn to);
   // The first position that is not trimmed.
   Task<StatusOr<Lsn>> TrimPoint();
@@ -50,7 +51,7 @@ class SharedLog {
   // Seals the last segment and starts another, live; see Reconfigurer.
   Task<Status> Reconfigure(ReconfigureRequest request);
   // For monitors; see Reconfigurer.
-  Task<Status> FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven);
+  Task<StatusOr<bool>> FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven);
   // Ends the log for good: later appends fail with kFailedPrecondition and this reason.
   Task<Status> SealLog(std::string reason);
 
@@ -71,6 +72,8 @@ class SharedLog {
   SharedLog(env::Env& env, metastore::Metastore& metastore, loglets::LogletFactory& factory,
             std::string log, bool read_only);
   Task<Status> Create(std::string kind, loglets::Placement placement);
+  // In the segment that holds `to`: the trim point in force there, or at least `to`.
+  Task<StatusOr<Lsn>> TrimSegment(Lsn to);
   Task<Status> Truncate(Lsn to);
   // Without `ask`: as far as this process knows.
   Task<StatusOr<Lsn>> FindTrimPoint(bool ask);

@@ -219,6 +219,20 @@ void DuplicatesGetTheirOffset(Fixture& f) {
   CHECK(f.CheckTail().offset.value() == 11);
 }
 
+void KnowsWhatAWriterMayStillAsk(Fixture& f) {
+  constexpr uint64_t kTaken = loglets::kMaxAppendWindow + 1;
+  for (uint64_t i = 0; i < kTaken; ++i) REQUIRE(f.Append(1, i, 1).ok());
+  for (uint64_t i = 1; i < kTaken; ++i) {
+    StatusOr<Offset> again = f.Append(1, i, 1);
+    REQUIRE(again.ok());
+    CHECK(again->value() == i);
+  }
+  // Older than that, it may not know where it is: then it does not say that it is not there.
+  StatusOr<Offset> old = f.Append(1, 0, 1);
+  CHECK((old.ok() ? old->value() == 0 : absl::IsUnknown(old.status())));
+  CHECK(f.CheckTail().offset.value() == kTaken);
+}
+
 void RefusesOutOfOrder(Fixture& f) {
   REQUIRE(f.Append(1, 0, 2).ok());
   CHECK(absl::IsInvalidArgument(f.Append(1, 5, 1).status()));  // 2, 3, 4 are missing
@@ -446,6 +460,7 @@ const std::vector<Case>& Cases() {
       {"pipelines appends", PipelinesAppends},
       {"batches are units", BatchesAreUnits},
       {"duplicates get their offset", DuplicatesGetTheirOffset},
+      {"knows what a writer may still ask for", KnowsWhatAWriterMayStillAsk},
       {"refuses out of order", RefusesOutOfOrder},
       {"keeps large and empty records", KeepsLargeAndEmptyRecords},
       {"tail follows appends", TailFollowsAppends},

@@ -132,6 +132,42 @@ void AwaitSeesChangesAndDeadlines(Fixture& f) {
   CHECK((*at_once)->value() == 2);
 }
 
+void NewsBringTheValue(Fixture& f) {
+  REQUIRE(f.Write("a", "one", 0).ok());
+  Instant far = f.world.env().scheduler().Now() + std::chrono::minutes(5);
+  auto news = StartTask(f.world.env(), f.store->AwaitNewer("a", Version(1), far));
+  REQUIRE(f.Write("a", "two", 1).ok());
+  REQUIRE(f.world.RunUntil([&] { return news->has_value(); }));
+  CHECK((**news)->version.value() == 2);
+  CHECK((**news)->value == "two");
+  auto at_once = f.world.Run(f.store->AwaitNewer("a", Version(1), far));
+  CHECK((*at_once)->value == "two");
+}
+
+void WaitsAreEnded(Fixture& f) {
+  REQUIRE(f.Write("a", "one", 0).ok());
+  REQUIRE(f.Write("b", "one", 0).ok());
+  Instant far = f.world.env().scheduler().Now() + std::chrono::minutes(5);
+  auto ended = StartTask(f.world.env(), f.store->AwaitChange("a", Version(1), far));
+  auto other = StartTask(f.world.env(), f.store->AwaitChange("b", Version(1), far));
+  Instant soon = f.world.env().scheduler().Now() + std::chrono::milliseconds(60);
+  auto none = f.world.Run(f.store->AwaitChange("b", Version(1), soon));
+  CHECK(absl::IsDeadlineExceeded(none->status()));
+  REQUIRE_FALSE(ended->has_value());
+  f.store->EndWaits("a");
+  REQUIRE(f.world.RunUntil([&] { return ended->has_value(); }));
+  CHECK(absl::IsDeadlineExceeded((*ended)->status()));
+  CHECK_FALSE(other->has_value());
+  // Whoever comes later waits as ever.
+  auto later = StartTask(f.world.env(), f.store->AwaitChange("a", Version(1), far));
+  REQUIRE(f.Write("a", "two", 1).ok());
+  REQUIRE(f.world.RunUntil([&] { return later->has_value(); }));
+  CHECK((*later)->ok());
+  REQUIRE(f.Write("b", "two", 1).ok());
+  REQUIRE(f.world.RunUntil([&] { return other->has_value(); }));
+  CHECK((*other)->ok());
+}
+
 void RestartKeepsRegisters(Fixture& f) {
   REQUIRE(f.Write("a", "one", 0).ok());
   REQUIRE(f.Write("a", "two", 1).ok());
@@ -173,6 +209,8 @@ const std::vector<std::pair<std::string, void (*)(Fixture&)>> kCases = {
     {"many logs", ManyLogs},
     {"large and binary values", LargeAndBinaryValues},
     {"await sees changes and deadlines", AwaitSeesChangesAndDeadlines},
+    {"news bring the value", NewsBringTheValue},
+    {"waits are ended", WaitsAreEnded},
     {"restart keeps registers", RestartKeepsRegisters},
     {"a crash in a write leaves the old or the new value", CrashInAWrite},
 };
@@ -236,6 +274,10 @@ class PaxosOnLoopback final : public Metastore {
   Task<StatusOr<Version>> AwaitChange(std::string log, Version known, Instant deadline) override {
     return store_->AwaitChange(log, known, deadline);
   }
+  Task<StatusOr<Versioned>> AwaitNewer(std::string log, Version known, Instant deadline) override {
+    return store_->AwaitNewer(log, known, deadline);
+  }
+  void EndWaits(const std::string& log) override { store_->EndWaits(log); }
   Task<StatusOr<std::vector<std::string>>> List() override { return store_->List(); }
 
  private:

@@ -23,19 +23,19 @@ rpc::Identity NodeIdentity(env::Env& env, Replica replica, Incarnation incarnati
   return identity;
 }
 
-Task<StatusOr<std::unique_ptr<ClusterNode>>> ClusterNode::Open(env::Env& env, std::string directory,
-                                                               rpc::Identity identity,
-                                                               env::Address at) {
-  storage::JournalOptions options;
-  options.segment_bytes = 4 << 20;
-  options.checkpoint_bytes = 64 << 10;
+Task<StatusOr<std::unique_ptr<ClusterNode>>> ClusterNode::Open(
+    env::Env& env, std::string directory, rpc::Identity identity, env::Address at,
+    loglets::sequencer::SequencerOptions options) {
+  storage::JournalOptions journal_options;
+  journal_options.segment_bytes = 4 << 20;
+  journal_options.checkpoint_bytes = 64 << 10;
   auto node = std::make_unique<ClusterNode>(env, identity);
-  node->hostable = loglets::NewSequencerHostable();
+  node->hostable = loglets::NewSequencerHostable(options);
   auto states = [kind = node->hostable.get()](const std::string& stream) {
     return kind->NewStreamState(stream);
   };
   StatusOr<std::unique_ptr<storage::Journal>> journal =
-      co_await storage::Journal::Open(env, directory, options, states);
+      co_await storage::Journal::Open(env, directory, journal_options, states);
   VLOG_CO_RETURN_IF_ERROR(journal);
   node->journal = *std::move(journal);
   loglets::HostContext context{env, *node->journal, node->dispatcher, node->peers};

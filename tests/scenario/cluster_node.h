@@ -22,8 +22,9 @@ struct ClusterNode {
       : dispatcher(env), peers(env, std::move(identity), &dispatcher, rpc::PeersOptions()) {}
 
   // Opens the journal in `directory` and listens at `at`. The Env outlives the node.
-  static Task<StatusOr<std::unique_ptr<ClusterNode>>> Open(env::Env& env, std::string directory,
-                                                           rpc::Identity identity, env::Address at);
+  static Task<StatusOr<std::unique_ptr<ClusterNode>>> Open(
+      env::Env& env, std::string directory, rpc::Identity identity, env::Address at,
+      loglets::sequencer::SequencerOptions options = {});
   static Task<Status> Stop(ClusterNode& node);
   void SetAddresses(const AddressBook& book);
 

@@ -36,7 +36,9 @@ Appended StartAppend(loglets::Loglet& loglet, Batch batch) {
   return result;
 }
 
-ClusterWorld::ClusterWorld(uint64_t seed, uint64_t nodes) : world(seed), fabric(world) {
+ClusterWorld::ClusterWorld(uint64_t seed, uint64_t nodes,
+                           loglets::sequencer::SequencerOptions sequencers)
+    : world(seed), fabric(world), sequencers_(sequencers) {
   for (uint64_t number = 1; number <= nodes; ++number) {
     Machine& machine = nodes_[number];
     machine.replica = {NodeId(number), DiskId(100 + number)};
@@ -59,8 +61,8 @@ void ClusterWorld::StartNode(uint64_t node) {
   rpc::Identity identity =
       NodeIdentity(*machine.env, machine.replica, Incarnation(++machine.boots));
   machine.addressed = false;
-  machine.opened = StartTask(
-      *machine.env, ClusterNode::Open(*machine.env, "journal", identity, book_[NodeId(node)]));
+  machine.opened = StartTask(*machine.env, ClusterNode::Open(*machine.env, "journal", identity,
+                                                             book_[NodeId(node)], sequencers_));
 }
 
 void ClusterWorld::CrashNode(uint64_t node) {

@@ -40,7 +40,8 @@ Appended StartAppend(loglets::Loglet& loglet, Batch batch);
 // Nodes 1 to `nodes` on the hosts "n1", "n2", ...
 class ClusterWorld {
  public:
-  explicit ClusterWorld(uint64_t seed, uint64_t nodes = 3);
+  explicit ClusterWorld(uint64_t seed, uint64_t nodes = 3,
+                        loglets::sequencer::SequencerOptions sequencers = {});
   ~ClusterWorld();
 
   static std::string Host(uint64_t node) { return "n" + std::to_string(node); }
@@ -103,6 +104,7 @@ class ClusterWorld {
     uint64_t boots = 0;  // of this disk: one that was wiped counts anew
   };
 
+  const loglets::sequencer::SequencerOptions sequencers_;
   std::map<uint64_t, Machine> nodes_;
   AddressBook book_;
   loglets::SequencerKindOptions options_;

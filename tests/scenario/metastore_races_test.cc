@@ -415,5 +415,53 @@ TEST_CASE("Metastore: a change is heard at once when chosen, after a grace when 
   CHECK((*second)->value() == Version(3));
 }
 
+TEST_CASE("Metastore: an idle watch costs next to nothing, and news bring the value along") {
+  MetastoreWorld w(6);
+  auto writer = w.NewClient("c1");
+  auto waiter = w.NewClient("c2");
+  REQUIRE(w.Write(*writer, "one", 0).ok());
+  auto requests = [&] {
+    uint64_t sum = 0;
+    for (uint64_t node = 1; node <= 3; ++node) sum += w.node(node)->server->stats().requests;
+    return sum;
+  };
+  Instant far = w.world.now() + std::chrono::minutes(5);
+  auto news = StartTask(waiter->env, waiter->store->AwaitNewer("a", Version(1), far));
+  w.RunFor(seconds(1));
+  uint64_t before = requests();
+  w.RunFor(seconds(60));
+  CHECK(requests() - before < 100);
+  before = requests();
+  REQUIRE(w.Write(*writer, "two", 1).ok());
+  w.RunFor(milliseconds(20));
+  REQUIRE(news->has_value());
+  CHECK((**news)->version == Version(2));
+  CHECK((**news)->value == "two");
+  uint64_t with_waiter = requests() - before;
+  before = requests();
+  REQUIRE(w.Write(*writer, "three", 2).ok());
+  w.RunFor(milliseconds(20));
+  CHECK(requests() - before == with_waiter);  // nobody has read anything
+}
+
+TEST_CASE("Metastore: closing ends a watch at once, also one without a majority") {
+  MetastoreWorld w(7);
+  auto client = w.NewClient("c1");
+  REQUIRE(w.Write(*client, "one", 0).ok());
+  Instant far = w.world.now() + std::chrono::minutes(5);
+  auto news = StartTask(client->env, client->store->AwaitNewer("a", Version(1), far));
+  w.RunFor(seconds(1));
+  w.CrashNode(1);
+  w.CrashNode(2);
+  auto read = StartTask(client->env, client->store->Read("a"));
+  w.RunFor(milliseconds(500));
+  REQUIRE_FALSE(news->has_value());
+  REQUIRE_FALSE(read->has_value());
+  client->store->EndWaits("a");
+  w.RunFor(milliseconds(1));
+  CHECK(news->has_value());
+  CHECK(read->has_value());
+}
+
 }  // namespace
 }  // namespace vlog::testing

@@ -20,6 +20,21 @@ class ScriptedHealth final : public NodeHealth {
   explicit ScriptedHealth(env::Env& env) : changed_(env.scheduler()) {}
   Liveness Of(const loglets::NodeLife& life) override { return states_[life.node]; }
   Task<Status> AwaitChange(Instant deadline) override { return changed_.Wait(deadline); }
+  Task<std::vector<Testimony>> Ask(std::vector<NodeId> witnesses,
+                                   std::vector<loglets::NodeLife> lives) override {
+    ++asked;
+    std::vector<Testimony> testimonies;
+    for (NodeId witness : witnesses) {
+      if (others_hear) {
+        testimonies.push_back({witness, {}});
+      } else {
+        testimonies.push_back({witness, lives});
+      }
+    }
+    co_return testimonies;
+  }
+  bool others_hear = false;
+  int asked = 0;
   void Set(uint64_t node, Liveness state) {
     states_[NodeId(node)] = state;
     changed_.NotifyAll();
@@ -43,6 +58,9 @@ class PlacedKind final : public loglets::LogletKind {
   loglets::Needs NeedsOf(const std::string& params) const override {
     loglets::Needs needs;
     needs.all_of = {{NodeId(std::stoull(params)), Incarnation(1)}};
+    // Its copies lie on nodes that are always well, the monitor's own among them.
+    for (uint64_t node : {101, 102, 103}) needs.some_of.push_back({NodeId(node), Incarnation()});
+    needs.least = 2;
     return needs;
   }
   Task<Status> Prepare(LogletId, std::string params) override {
@@ -96,7 +114,10 @@ struct MonitorWorld {
   MonitorWorld() : world(5), image(world), env(world, image, "node"), health(env), metastore(env) {
     factory.Register(std::make_unique<PlacedKind>(env, health));
     MonitorOptions options;
-    options.self = NodeId(1);
+    options.self = NodeId(101);
+    options.report = [this](const std::string&, const std::string& what, const Status&) {
+      reports.push_back(what);
+    };
     monitor.emplace(env, metastore, factory, health, options);
     monitor->Start();
   }
@@ -126,6 +147,7 @@ struct MonitorWorld {
   FlakyMetastore metastore;
   loglets::LogletFactory factory;
   std::vector<std::unique_ptr<SharedLog>> logs;
+  std::vector<std::string> reports;
   std::optional<Monitor> monitor;
 };
 
@@ -215,6 +237,74 @@ TEST_CASE("Monitor: a new log is found, and a log that has ended is left alone")
   CHECK(world.Last(ended).is_marker());
   CHECK(world.Last(ended).index == SegmentIndex(1));
   CHECK(world.Last(fresh).index == SegmentIndex(1));
+}
+
+TEST_CASE("Monitor: a suspicion that the others do not share moves no log") {
+  MonitorWorld world;
+  SharedLog& log = world.Open("log");
+  world.Pass(seconds(2));
+  world.health.others_hear = true;
+  world.health.Set(1, Liveness::kSuspected);
+  world.Pass(seconds(20));
+  CHECK(world.Last(log).index == SegmentIndex(0));
+  // They are asked again now and then, not all the time, and the node's log is told once.
+  CHECK(world.health.asked > 10);
+  CHECK(world.health.asked < 100);
+  CHECK(world.reports.size() == 1);
+  world.health.others_hear = false;
+  world.Pass(seconds(1));
+  CHECK(world.Last(log).index == SegmentIndex(1));
+  CHECK(world.Last(log).made.reason == "fail-over: the sequencer on node 1 is silent");
+}
+
+TEST_CASE("Monitor: a death that is proven ends the pause of a suspicion at once") {
+  MonitorWorld world;
+  SharedLog& log = world.Open("log");
+  for (uint64_t node = 1; node < 40; ++node) world.health.Set(node, Liveness::kAlive);
+  world.Pass(seconds(2));
+  for (uint64_t node = 1; node <= 4; ++node) {
+    world.health.Set(node, Liveness::kSuspected);
+    world.Pass(seconds(3));
+  }
+  REQUIRE(world.Last(log).index == SegmentIndex(4));
+  // The next suspicion would wait for five seconds.
+  world.health.Set(5, Liveness::kSuspected);
+  world.Pass(milliseconds(200));
+  REQUIRE(world.Last(log).index == SegmentIndex(4));
+  world.health.Set(5, Liveness::kDead);
+  world.Pass(milliseconds(50));
+  CHECK(world.Last(log).index == SegmentIndex(5));
+}
+
+TEST_CASE("Monitor: a death that is proven while others deny it is acted on at once") {
+  MonitorWorld world;
+  SharedLog& log = world.Open("log");
+  world.Pass(seconds(2));
+  world.health.others_hear = true;
+  world.health.Set(1, Liveness::kSuspected);
+  world.Pass(seconds(5));
+  REQUIRE(world.Last(log).index == SegmentIndex(0));
+  world.health.Set(1, Liveness::kDead);
+  world.Pass(milliseconds(50));
+  CHECK(world.Last(log).index == SegmentIndex(1));
+}
+
+TEST_CASE("Monitor: of several monitors that help, one counts and tells the fail-over") {
+  MonitorWorld world;
+  SharedLog& log = world.Open("log");
+  MonitorOptions options;
+  options.self = NodeId(101);  // the same turn: both act at once
+  env::SimDiskImage image(world.world);
+  env::SimEnv env(world.world, image, "other");
+  Monitor other(env, world.metastore, world.factory, world.health, options);
+  other.Start();
+  world.Pass(seconds(2));
+  world.health.Set(1, Liveness::kDead);
+  world.Pass(seconds(1));
+  CHECK(world.Last(log).index == SegmentIndex(1));
+  CHECK(world.monitor->fail_overs() + other.fail_overs() == 1);
+  env.Crash();
+  world.env.Crash();
 }
 
 Task<bool> StopOf(Monitor* monitor) {

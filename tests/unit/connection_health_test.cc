@@ -6,6 +6,7 @@
 #include "env/sim/sim_env.h"
 #include "env/sim/sim_fabric.h"
 #include "rpc/server.h"
+#include "server/health_wire.h"
 #include "testing/run_task.h"
 
 namespace vlog::server {
@@ -132,6 +133,72 @@ TEST_CASE("Health: a killed process is dead at once, a cut link is a suspicion t
   pass(seconds(3));
   CHECK(is(Liveness::kDead));
   CHECK(health.Of({NodeId(2), Incarnation(6)}) == Liveness::kAlive);
+}
+
+TEST_CASE("Health: who is cut off from one node only hears of others that it lives") {
+  env::SimWorld world(4);
+  env::SimFabric fabric(world);
+  std::vector<std::unique_ptr<Node>> nodes;
+  std::vector<std::unique_ptr<ConnectionHealth>> health;
+  for (uint64_t number = 1; number <= 3; ++number) {
+    nodes.push_back(std::make_unique<Node>(world, fabric, number, 5));
+  }
+  for (auto& node : nodes) {
+    for (auto& peer : nodes) {
+      node->peers->SetAddress(peer->identity.node, {peer->env.ProcessName(), 7000});
+    }
+    health.push_back(std::make_unique<ConnectionHealth>(node->env, *node->peers, kBounds));
+    ConnectionHealth* own = health.back().get();
+    node->dispatcher->Register(kTestimonyMethod,
+                               [own](const rpc::Request& request, rpc::Responder respond) {
+                                 respond(own->Testify(request));
+                               });
+  }
+  loglets::NodeLife suspect{NodeId(3), Incarnation(5), DiskId(3)};
+  loglets::NodeLife former{NodeId(3), Incarnation(4), DiskId(3)};
+  auto ask = [&] {
+    auto asked = testing::RunTask(world, nodes[0]->env,
+                                  health[0]->Ask({NodeId(2), NodeId(3)}, {suspect, former}));
+    REQUIRE(asked.has_value());
+    return *asked;
+  };
+  auto pass = [&](Duration time) {
+    Instant until = world.now() + time;
+    while (world.now() < until) {
+      for (auto& each : health) each->Of(suspect);
+      world.RunUntil([] { return false; }, world.now() + milliseconds(50));
+    }
+  };
+  pass(seconds(2));
+  CHECK(ask().size() == 2);
+  fabric.Cut("host1", "host3");
+  fabric.Cut("host3", "host1");
+  pass(seconds(2));
+  CHECK(health[0]->Of(suspect) == Liveness::kSuspected);
+  std::vector<virtuallog::Testimony> told = ask();
+  REQUIRE(told.size() == 1);  // the suspect itself does not answer
+  CHECK(told[0].witness == NodeId(2));
+  CHECK(told[0].silent == std::vector<loglets::NodeLife>{former});
+  fabric.Isolate({"host3"});
+  pass(seconds(2));
+  told = ask();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].silent == std::vector<loglets::NodeLife>{suspect, former});
+  // Of a node that it does not know it says nothing.
+  auto strange = testing::RunTask(
+      world, nodes[0]->env, health[0]->Ask({NodeId(2)}, {{NodeId(77), Incarnation(1), DiskId(1)}}));
+  REQUIRE(strange.has_value());
+  CHECK(strange->front().silent.empty());
+  health.clear();
+}
+
+TEST_CASE("Health: questions that make no sense are refused") {
+  CHECK(absl::IsInvalidArgument(DecodeTestimonyCall("\xff\xff").status()));
+  std::vector<loglets::NodeLife> many(kMostLivesAsked + 1, Life(1));
+  CHECK(absl::IsInvalidArgument(DecodeTestimonyCall(EncodeTestimonyCall(many).header).status()));
+  std::vector<loglets::NodeLife> two = {Life(3, 4), {NodeId(9), Incarnation(), DiskId(1)}};
+  CHECK(*DecodeTestimonyCall(EncodeTestimonyCall(two).header) == two);
+  CHECK(*DecodeTestimonyReply(EncodeTestimonyReply(two).header) == two);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <random>
 #include <set>
 
+#include "loglets/tombstones.h"
+
 namespace vlog::loglets {
 namespace {
 
@@ -52,6 +54,20 @@ TEST_CASE("Dead segments: what is cut short is refused") {
   for (size_t length = 1; length < data.size(); ++length) {
     CHECK(absl::IsDataLoss(DeadSegments::Decode(data.substr(0, length)).status()));
   }
+}
+
+TEST_CASE("Tombstones: their stream keeps them over checkpoints and restarts") {
+  TombstoneState state;
+  state.Apply(TombstoneState::DropEntry("a", SegmentIndex(0), SegmentIndex(3)));
+  TombstoneState decoded;
+  REQUIRE(decoded.Decode(state.Encode()).ok());
+  decoded.Apply(TombstoneState::DropEntry("a", SegmentIndex(5), SegmentIndex(6)));
+  for (uint64_t segment : {0, 2, 5}) CHECK(decoded.dead().Contains(IdOf(segment)));
+  for (uint64_t segment : {3, 4, 6}) CHECK_FALSE(decoded.dead().Contains(IdOf(segment)));
+  CHECK_FALSE(decoded.dead().Contains(IdOf(0, "b")));
+  // Whichever proposal had the index.
+  CHECK(decoded.dead().Contains({"a", SegmentIndex(2), ProposalId(77)}));
+  CHECK(absl::IsDataLoss(TombstoneState().Decode("x")));
 }
 
 }  // namespace

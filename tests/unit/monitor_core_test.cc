@@ -53,6 +53,37 @@ TEST_CASE("Monitor: the sequencer decides at once, log servers when too few are 
   CHECK(mixed.reason == "only 1 answer of 3 log servers, 2 are needed");
 }
 
+TEST_CASE("Monitor: a suspicion counts if a majority of the log servers share it") {
+  Needs needs = ThreeServers();
+  LivenessOf of = Script({{1, Liveness::kSuspected}});
+  CHECK(SuspectsOf(needs, of) == std::vector<NodeLife>{Life(1)});
+  CHECK(WitnessesOf(NodeId(2), needs, of) == std::vector<NodeId>{NodeId(3)});
+  auto state = [&](uint64_t self, std::vector<Testimony> testimonies) {
+    return DiagnoseConfirmed(NodeId(self), needs, of, testimonies).state;
+  };
+  Testimony silent{NodeId(3), {Life(1)}};
+  Testimony hears{NodeId(3), {}};
+  CHECK(state(2, {silent}) == Liveness::kSuspected);
+  CHECK(state(2, {hears}) == Liveness::kAlive);
+  // Nobody answered; or one node twice; or one that is no log server.
+  CHECK(state(2, {}) == Liveness::kAlive);
+  CHECK(state(9, {silent, silent}) == Liveness::kAlive);
+  CHECK(state(2, {{NodeId(9), {Life(1)}}}) == Liveness::kAlive);
+  CHECK(state(9, {silent, {NodeId(2), {Life(1)}}}) == Liveness::kSuspected);
+  // Another life of the node is another matter.
+  CHECK(state(2, {{NodeId(3), {{NodeId(1), Incarnation(6)}}}}) == Liveness::kAlive);
+}
+
+TEST_CASE("Monitor: what is proven needs no witness, what has no log servers neither") {
+  Needs needs = ThreeServers();
+  LivenessOf dead = Script({{1, Liveness::kDead}});
+  CHECK(DiagnoseConfirmed(NodeId(2), needs, dead, {}).state == Liveness::kDead);
+  needs.some_of.clear();
+  needs.least = 0;
+  LivenessOf silent = Script({{1, Liveness::kSuspected}});
+  CHECK(DiagnoseConfirmed(NodeId(2), needs, silent, {}).state == Liveness::kSuspected);
+}
+
 TEST_CASE("Monitor: the worst of several reasons is the one that is told") {
   Diagnosis diagnosis =
       Diagnose(ThreeServers(), Script({{1, Liveness::kDead}, {2, Liveness::kSuspected}}));

@@ -25,6 +25,8 @@ NodeStatus FullStatus() {
   status.advertise = "b:2";
   status.first_acceptors = {{NodeId(3), DiskId(0xd1)}, {NodeId(4), DiskId(0xd2)}};
   status.votes = true;
+  status.directory_version = Version(5);
+  status.voters = {{NodeId(3), DiskId(0xd1)}};
   status.journal = {{11, 12, 13}, 14, 15, "full"};
   status.rpc = {21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33};
   status.peers.resize(2);
@@ -56,7 +58,8 @@ constexpr char kStatusJson[] =
     R"("process":"host:99","version":"1.2.3","listen":"a:1","advertise":"b:2"},)"
     R"("state":"serving","problem":"none to speak of","uptime_seconds":1.5,)"
     R"("metastore":{"votes":true,"first_acceptors":[{"node":3,"disk":"00000000000000d1"},)"
-    R"({"node":4,"disk":"00000000000000d2"}]},)"
+    R"({"node":4,"disk":"00000000000000d2"}],"directory_version":5,)"
+    R"("voters":[{"node":3,"disk":"00000000000000d1"}]},)"
     R"("journal":{"groups":11,"entries":12,"bytes":13,"segments":14,"damaged":15,)"
     R"("problem":"full"},)"
     R"("rpc":{"connections":32,"bytes":33,"accepted":21,"refused_handshakes":22,)"

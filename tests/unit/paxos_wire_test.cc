@@ -125,5 +125,29 @@ TEST_CASE("Directory: survives encoding, and nothing malformed passes for one") 
   CHECK(DecodeDirectory("", kThree)->default_acceptors == kThree);
 }
 
+TEST_CASE("Directory: retired disks are kept, and older programs read one without any") {
+  Directory directory;
+  directory.default_acceptors = kThree;
+  CHECK(EncodeDirectory(directory)[0] == 1);
+  MemberChange change;
+  change.retire = {kThree[1]};
+  change.join = {{kThree[1].node, DiskId(999)}};
+  Directory changed = Change(directory, change);
+  CHECK(changed.retired == change.retire);
+  CHECK(changed.default_acceptors.size() == 3);
+  CHECK(changed.default_acceptors[1] == change.join[0]);
+  CHECK(Change(changed, change) == changed);
+  std::string bytes = EncodeDirectory(changed);
+  CHECK(bytes[0] == 2);
+  CHECK(*DecodeDirectory(bytes, {}) == changed);
+  for (size_t length = 1; length < bytes.size(); ++length) {
+    CHECK_FALSE(DecodeDirectory(std::string_view(bytes).substr(0, length), kThree).ok());
+  }
+  // Somebody always votes.
+  change = {};
+  change.leave = kThree;
+  CHECK(Change(directory, change) == directory);
+}
+
 }  // namespace
 }  // namespace vlog::metastore

@@ -165,6 +165,23 @@ TEST_CASE("Sequencer: duplicates get the same offset, gaps are out of order") {
   CHECK(run.core.assigned() == Offset(1));
 }
 
+TEST_CASE("Sequencer: a retry that is too old to tell is unknown, running or stopped, never new") {
+  for (bool stopped : {false, true}) {
+    CAPTURE(stopped);
+    Run run;
+    run.ConnectAll();
+    constexpr uint64_t kTaken = WritersTable::kWindow + 1;
+    for (uint64_t i = 0; i < kTaken; ++i) run.Append(i);
+    run.Answer(0, kTaken);
+    run.Answer(1, kTaken);
+    if (stopped) run.Answer(2, 0, ServerCode::kSealed);
+    CHECK((run.core.state() == SequencerCore::State::kStopped) == stopped);
+    CHECK(absl::IsUnknown(run.error(run.Append(0))));
+    CHECK(run.offset(run.Append(1)) == Offset(1));
+    CHECK(run.core.assigned() == Offset(kTaken));
+  }
+}
+
 TEST_CASE("Sequencer: bounded queues, and what comes behind a refused batch is refused") {
   SequencerOptions options;
   options.max_waiting_batches = 2;

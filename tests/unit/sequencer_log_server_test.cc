@@ -3,7 +3,6 @@
 #include <string>
 
 #include "base/crc32c.h"
-#include "loglets/sequencer/tombstone_core.h"
 #include "unit/sequencer_fixture.h"
 
 namespace vlog::loglets::sequencer {
@@ -425,44 +424,12 @@ TEST_CASE("Log server: once gone every verb says so, also to those that wait") {
   server.Sync();  // what was on its way changes nothing
 }
 
-TEST_CASE("Log server: race 32, tombstones outlive a restart and let nothing be created again") {
-  LogletId id{"log", SegmentIndex(3), ProposalId(1)};
-  LogletId rival{"log", SegmentIndex(3), ProposalId(2)};
-  LogletId old{"log", SegmentIndex(1), ProposalId(3)};
-  TombstoneState state;
-  state.Apply(TombstoneState::DropEntry(id));
-  CHECK(state.Gone(id));
-  CHECK_FALSE(state.Gone(rival));
-  state.Apply(TombstoneState::FloorEntry("log", SegmentIndex(2)));
-  CHECK(state.Gone(old));
-  TombstoneState decoded;
-  REQUIRE(decoded.Decode(state.Encode()).ok());
-  CHECK(decoded.Gone(id));
-  CHECK(decoded.Gone(old));
-  CHECK_FALSE(decoded.Gone(rival));
-  CHECK_FALSE(decoded.Gone({"other", SegmentIndex(1), ProposalId(3)}));
-  // A higher floor takes the single ones with it; a lower one changes nothing.
-  decoded.Apply(TombstoneState::FloorEntry("log", SegmentIndex(4)));
-  decoded.Apply(TombstoneState::FloorEntry("log", SegmentIndex(1)));
-  CHECK(decoded.dropped_count() == 0);
-  CHECK(decoded.Gone(rival));
-  CHECK_FALSE(TombstoneState().Decode("x").ok());
-}
-
-TEST_CASE("Log server: race 32, an old chain does not let a node delete a live loglet") {
-  CHECK(MayDrop({Version(8), false, false}, Version(7)));
-  CHECK_FALSE(MayDrop({Version(7), false, false}, Version(7)));
-  CHECK_FALSE(MayDrop({Version(8), true, false}, Version(7)));
-  CHECK_FALSE(MayDrop({Version(8), false, true}, Version(7)));
-}
-
 TEST_CASE("Log server: stream keys name the loglet and states of other kinds are not made") {
   LogletId id{"orders", SegmentIndex(7), ProposalId(99)};
   CHECK(ParseLogServerStreamKey(LogServerStreamKey(id)) == id);
   CHECK(ParseLogServerStreamKey("l234").log.empty());
   CHECK(ParseLogServerStreamKey("s").log.empty());
   CHECK(NewSequencerStreamState(kLogServerStreamKind) != nullptr);
-  CHECK(NewSequencerStreamState(kTombstoneStreamKind) != nullptr);
   CHECK(NewSequencerStreamState("local") == nullptr);
   CHECK_FALSE(LogServerState().Decode("").ok());
   CHECK_FALSE(LogServerState().Decode(std::string(5, '\1')).ok());

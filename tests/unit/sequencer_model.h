@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "loglets/dead_segments.h"
 #include "loglets/sequencer/log_server_core.h"
 #include "loglets/sequencer/seal_core.h"
 #include "loglets/sequencer/sequencer_core.h"
 #include "loglets/sequencer/sequencer_lives_core.h"
 #include "loglets/sequencer/tail_check_core.h"
-#include "loglets/sequencer/tombstone_core.h"
 #include "loglets/sequencer/trim_core.h"
 
 namespace vlog::loglets::sequencer {
@@ -48,7 +48,7 @@ class ModelWorld {
     std::deque<LogServerCore::Persist> unsynced;
     std::unique_ptr<LogServerCore> core;
     std::map<ReplyTo, WordDone> replies;
-    TombstoneState tombstones;
+    DeadSegments dead;
     uint64_t life = 1;
   };
   struct Link {  // one connection of the sequencer

@@ -53,7 +53,7 @@ template <typename Request>
 void ModelWorld::AtServer(size_t number, Request request, WordDone done) {
   Server& server = servers_[number];
   if (!server.up) return;
-  if (server.tombstones.Gone(id_)) {
+  if (server.dead.Contains(id_)) {
     ServerWord gone;
     gone.code = ServerCode::kGone;
     return done(gone);
@@ -151,7 +151,7 @@ void ModelWorld::FillDisk(size_t number) {
 
 ReadReply ModelWorld::ReadAt(size_t number, const ReadRequest& request) {
   Server& server = servers_[number];
-  if (server.tombstones.Gone(id_)) return {ReadCode::kGone, {}, Offset(), {}};
+  if (server.dead.Contains(id_)) return {ReadCode::kGone, {}, Offset(), {}};
   ReadReply reply = server.core->Plan(request);
   if (reply.code != ReadCode::kBatches) return reply;
   // The shell's half: from the journal.
@@ -511,9 +511,9 @@ void ModelWorld::DropSomewhere() {
   if (!dropped_ && !Chance(0.3)) return;
   dropped_ = true;
   Server& server = servers_[Below(servers_.size())];
-  if (!server.up || server.tombstones.Gone(id_)) return;
+  if (!server.up || server.dead.Contains(id_)) return;
   ++counts_.drops;
-  server.tombstones.Apply(TombstoneState::DropEntry(id_));
+  server.dead.Add(id_.log, SegmentIndex(0), SegmentIndex(id_.segment.value() + 1));
   server.core->MarkGone();
   for (const LogServerCore::Reply& reply : server.core->TakeOutput().send) {
     auto it = server.replies.find(reply.to);
@@ -559,6 +559,8 @@ void ModelWorld::TickAll() {
   for (Process& process : processes_) {
     if (!process.core || Chance(0.3)) continue;
     process.core->Tick(now_);
+    bool stopped = process.core->state() == SequencerCore::State::kStopped;
+    if (stopped && Chance(0.2)) process.core->Release();
     FlushSequencer(process);
   }
   for (size_t i = 0; i < sealers_.size(); ++i) {

@@ -95,12 +95,45 @@ TEST_CASE("Writers' table: the newest batches are duplicates, older ones are nev
     CAPTURE(i);
     Verdict verdict = table.Judge(Header(i, 1, i == 0 ? kFirst : i - 1));
     if (i < kBatches - WritersTable::kWindow) {
-      CHECK(verdict.judgement == Judgement::kOutOfOrder);
+      CHECK(verdict.judgement == Judgement::kTooOld);
     } else {
       CHECK(verdict.judgement == Judgement::kDuplicate);
       CHECK(verdict.offset == Offset(10 * i));
     }
   }
+}
+
+TEST_CASE("Writers' table: what was ever taken is never called untaken nor taken again") {
+  for (uint32_t seed = 0; seed < 50; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    WritersTable table;
+    std::vector<BatchHeader> taken;
+    uint64_t next = 0;
+    for (size_t i = 0; i < 3 * WritersTable::kWindow; ++i) {
+      BatchHeader header =
+          Header(next, 1 + random() % 4, taken.empty() ? kFirst : taken.back().last().value());
+      Take(table, header, next);
+      taken.push_back(header);
+      next = header.last().value() + 1 + random() % 2;  // what lies between was never sent
+      for (size_t k = 0; k < taken.size(); ++k) {
+        bool in_window = k + WritersTable::kWindow >= taken.size();
+        Judgement expected = in_window ? Judgement::kDuplicate : Judgement::kTooOld;
+        REQUIRE(JudgementOf(table, taken[k]) == expected);
+      }
+    }
+    // One that a writer of at most kWindow unresolved batches may still ask for is never unsure.
+    BatchHeader never = Header(taken.back().first.value(), taken.back().count + 1, kFirst);
+    CHECK(JudgementOf(table, never) == Judgement::kOutOfOrder);
+  }
+}
+
+TEST_CASE("Writers' table: with nothing forgotten every verdict is certain") {
+  WritersTable table;
+  for (uint64_t i = 0; i + 1 < WritersTable::kWindow; ++i) {
+    Take(table, Header(10 + i, 1, i == 0 ? kFirst : 9 + i), i);
+  }
+  CHECK(JudgementOf(table, Header(3, 1, kFirst)) == Judgement::kOutOfOrder);
 }
 
 TEST_CASE("Writers' table: it comes back from its bytes and judges as before") {

@@ -22,6 +22,22 @@ void CopySector(const std::string& from, std::string& to, uint64_t sector) {
 
 }  // namespace
 
+std::unique_ptr<SimDiskImage> SimDiskImage::Copy() const {
+  auto copy = std::make_unique<SimDiskImage>(world_);
+  std::map<const Inode*, std::shared_ptr<Inode>> copies;  // two names may share one file
+  for (const auto& [name, inode] : durable_names_) {
+    std::shared_ptr<Inode>& made = copies[inode.get()];
+    if (made == nullptr) {
+      made = std::make_shared<Inode>();
+      made->current = made->durable = inode->durable;
+    }
+    copy->durable_names_[name] = made;
+  }
+  copy->names_ = copy->durable_names_;
+  copy->directories_ = directories_;
+  return copy;
+}
+
 uint64_t SimDiskImage::used() const {
   uint64_t total = 0;
   for (const auto& [name, inode] : names_) total += inode->current.size();

@@ -23,6 +23,9 @@ class SimDiskImage {
  public:
   explicit SimDiskImage(SimWorld& world) : world_(world) {}
 
+  // What surely survives a crash now, as a disk of its own, without the knobs and counts.
+  std::unique_ptr<SimDiskImage> Copy() const;
+
   // Power is lost: of what was not synced, a random subset of sectors and a random prefix of the
   // name changes survive.
   void Crash();

@@ -27,7 +27,8 @@ void SimEnv::Crash() {
 
 WallTime SimEnv::WallNow() {
   constexpr int64_t kStart = 1'700'000'000'000;
-  auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(world_.now().since_start());
+  Duration told = world_.now().since_start() + wall_error_;
+  auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(told);
   return WallTime{kStart + elapsed.count()};
 }
 

@@ -24,6 +24,9 @@ class SimEnv final : public Env {
 
   void Crash();
   LifeId life() const { return life_; }
+  // How far this machine's wall clock is off. It may be set at any time: the clock jumps. Timers
+  // and the monotonic clock do not notice.
+  void SetWallClockError(Duration error) { wall_error_ = error; }
   bool alive() const { return alive_; }
 
   async::Scheduler& scheduler() override { return scheduler_; }
@@ -55,6 +58,7 @@ class SimEnv final : public Env {
   std::string name_;
   LifeId life_;
   bool alive_ = true;
+  Duration wall_error_{0};
   SimScheduler scheduler_;
   SimDisk disk_;
   std::unique_ptr<SimFabric> own_fabric_;

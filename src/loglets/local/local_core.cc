@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/coding.h"
+#include "loglets/tombstones.h"
 
 namespace vlog::loglets {
 
@@ -70,35 +71,9 @@ Status LocalState::Decode(std::string_view data) {
   return absl::OkStatus();
 }
 
-storage::Entry TombstoneState::DropEntry(storage::StreamId stream, const std::string& log,
-                                         SegmentIndex from, SegmentIndex to) {
-  DeadSegments dead;
-  dead.Add(log, from, to);
-  storage::Entry entry;
-  entry.stream = stream;
-  entry.type = kDropEntry;
-  entry.meta = dead.Encode();
-  return entry;
-}
-
-void TombstoneState::Apply(const storage::Entry& entry) {
-  StatusOr<DeadSegments> more = DeadSegments::Decode(entry.meta);
-  VLOG_CHECK(more.ok(), "an entry of the journal is as it was written");
-  dead_.Merge(*more);
-}
-
-std::string TombstoneState::Encode() const { return dead_.Encode(); }
-
-Status TombstoneState::Decode(std::string_view data) {
-  StatusOr<DeadSegments> dead = DeadSegments::Decode(data);
-  VLOG_RETURN_IF_ERROR(dead);
-  dead_ = *std::move(dead);
-  return absl::OkStatus();
-}
-
 std::unique_ptr<storage::StreamState> NewLocalStreamState(const std::string& kind) {
   if (kind == kLocalStreamKind) return std::make_unique<LocalState>();
-  if (kind == kTombstoneStreamKind) return std::make_unique<TombstoneState>();
+  if (kind == kLocalTombstones) return std::make_unique<TombstoneState>();
   return nullptr;
 }
 

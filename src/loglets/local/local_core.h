@@ -6,17 +6,16 @@
 #include <string>
 
 #include "base/ids.h"
-#include "loglets/dead_segments.h"
 #include "loglets/writers_table.h"
 #include "storage/stream_table.h"
 
 namespace vlog::loglets {
 
 inline constexpr char kLocalStreamKind[] = "local";
-inline constexpr char kTombstoneStreamKind[] = "local-tombstones";
-inline constexpr char kTombstoneStreamKey[] = "local-tombstones";
+// Of the stream of tombstones, kind and key.
+inline constexpr char kLocalTombstones[] = "local-tombstones";
 
-enum LocalEntryType : uint16_t { kBatchEntry = 1, kSealEntry = 2, kTrimEntry = 3, kDropEntry = 4 };
+enum LocalEntryType : uint16_t { kBatchEntry = 1, kSealEntry = 2, kTrimEntry = 3 };
 
 // Positions are offsets of the loglet.
 class LocalState final : public storage::StreamState {
@@ -39,24 +38,6 @@ class LocalState final : public storage::StreamState {
   bool sealed_ = false;
   std::string proposal_;  // of the first sealer
   WritersTable writers_;  // empty once sealed: a sealed loglet never acknowledges a writer
-};
-
-// What was dropped: no loglet of a dead segment exists or is ever made again.
-class TombstoneState final : public storage::StreamState {
- public:
-  static storage::Entry DropEntry(storage::StreamId stream, const std::string& log,
-                                  SegmentIndex from, SegmentIndex to);
-  void Apply(const storage::Entry& entry) override;
-  void Damaged(uint64_t) override {}
-  void SkipTo(uint64_t) override {}
-  uint64_t trim() const override { return 0; }
-  uint64_t end() const override { return 0; }
-  std::string Encode() const override;
-  Status Decode(std::string_view data) override;
-  const DeadSegments& dead() const { return dead_; }
-
- private:
-  DeadSegments dead_;
 };
 
 // The states of this kind's streams, for the journal.

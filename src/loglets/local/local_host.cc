@@ -4,6 +4,7 @@
 #include <map>
 
 #include "loglets/local/local_loglet.h"
+#include "loglets/tombstones.h"
 
 namespace vlog::loglets {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 class LocalKind final : public LogletKind {
  public:
   LocalKind(env::Env& env, storage::Journal& journal, LocalOptions options)
-      : env_(env), journal_(journal), options_(options) {}
+      : env_(env), journal_(journal), options_(options), tombstones_(journal, kLocalTombstones) {}
 
   std::string name() const override { return kLocalKind; }
   Task<StatusOr<std::string>> ProposeParams(ProposeRequest) override { co_return std::string(); }
@@ -42,11 +43,8 @@ class LocalKind final : public LogletKind {
   }
 
   Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) override {
-    if (!dead().Covers(log, from, to)) {
-      // First the tombstone: after a crash in between, the streams are dropped again.
-      Status written = co_await WriteTombstone(log, from, to);
-      VLOG_CO_RETURN_IF_ERROR(written);
-    }
+    Status written = co_await tombstones_.Add(log, from, to);
+    VLOG_CO_RETURN_IF_ERROR(written);
     std::vector<storage::StreamId> dropped;
     for (const auto& [id, stream] : journal_.streams().streams()) {
       if (dead().Contains(ParseStreamKey(stream->key))) dropped.push_back(id);
@@ -56,9 +54,9 @@ class LocalKind final : public LogletKind {
       if (loglet != nullptr && dead().Contains(id)) loglet->MarkGone();
     }
     for (storage::StreamId id : dropped) {
-      journal_.DropStream(id, [](const Status&) {});
+      // Only when it is durable does its space come back.
+      journal_.DropStream(id, [journal = &journal_](const Status&) { journal->ReclaimSoon(); });
     }
-    journal_.ReclaimSoon();
     co_return absl::OkStatus();
   }
 
@@ -76,30 +74,13 @@ class LocalKind final : public LogletKind {
     return loglet;
   }
 
-  const DeadSegments& dead() const {
-    static const DeadSegments none;
-    storage::Stream* stream = journal_.streams().Find(std::string(kTombstoneStreamKey));
-    if (stream == nullptr) return none;
-    return static_cast<const TombstoneState&>(*stream->state).dead();
-  }
-
-  Task<Status> WriteTombstone(std::string log, SegmentIndex from, SegmentIndex to) {
-    storage::Stream* stream = journal_.streams().Find(std::string(kTombstoneStreamKey));
-    if (stream != nullptr) tombstones_ = stream->id;
-    if (tombstones_ == storage::StreamId(0)) {
-      auto created = [this](const Status& status) {
-        if (!status.ok()) tombstones_ = storage::StreamId(0);
-      };
-      tombstones_ = journal_.CreateStream(kTombstoneStreamKind, kTombstoneStreamKey, created);
-    }
-    return journal_.AppendControl(TombstoneState::DropEntry(tombstones_, log, from, to));
-  }
+  const DeadSegments& dead() const { return tombstones_.dead(); }
 
   env::Env& env_;
   storage::Journal& journal_;
   LocalOptions options_;
   std::map<LogletId, std::weak_ptr<LocalLoglet>> loglets_;
-  storage::StreamId tombstones_;
+  Tombstones tombstones_;
 };
 
 // A loglet that another process writes.

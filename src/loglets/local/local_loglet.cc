@@ -5,6 +5,9 @@
 #include "base/crc32c.h"
 
 namespace vlog::loglets {
+
+static_assert(WritersTable::kWindow == kMaxAppendWindow);
+
 namespace {
 
 Status GoneError() {
@@ -52,6 +55,8 @@ void LocalLoglet::Append(Batch batch, AppendDone done) {
         absl::StrCat("a batch of ", batch.body.size(),
                      " bytes does not fit a journal segment; open the directory "
                      "with a larger segment size"));
+  } else if (verdict.judgement == Judgement::kTooOld) {
+    at_once = absl::UnknownError("may be stored: its writer has sent too much since to tell");
   } else if (verdict.judgement == Judgement::kOutOfOrder) {
     at_once = absl::InvalidArgumentError("out of order: the writer's batch before it is missing");
   } else if (verdict.judgement == Judgement::kDuplicate && verdict.offset < TailHint()) {

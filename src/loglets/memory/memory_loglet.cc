@@ -72,9 +72,13 @@ class MemoryLoglet final : public Loglet {
 
  private:
   StatusOr<Offset> AppendNow(Batch batch) {
-    if (sealed_) return absl::FailedPreconditionError("sealed");
     Verdict verdict = writers_.Judge(batch.header);
-    if (verdict.judgement == Judgement::kDuplicate) return verdict.offset;
+    bool taken = verdict.judgement == Judgement::kDuplicate;
+    if (taken && !sealed_) return verdict.offset;
+    if (taken || verdict.judgement == Judgement::kTooOld) {
+      return absl::UnknownError("may be stored: taken before");
+    }
+    if (sealed_) return absl::FailedPreconditionError("sealed");
     if (verdict.judgement == Judgement::kOutOfOrder) {
       return absl::InvalidArgumentError("out of order");
     }

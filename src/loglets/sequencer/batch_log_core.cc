@@ -95,6 +95,12 @@ std::vector<BatchLogCore::Waiting> BatchLogCore::TakeUncommitted() {
   return left;
 }
 
+void BatchLogCore::DropAll() {
+  slots_ = {};
+  committed_slots_ = 0;
+  waiting_bytes_ = kept_bytes_ = 0;
+}
+
 void BatchLogCore::CheckInvariants() const {
   VLOG_CHECK(first_kept() <= committed_ || committed_slots_ == 0, "committed batches come first");
   VLOG_CHECK(committed_ <= next_, "only what was assigned is committed");

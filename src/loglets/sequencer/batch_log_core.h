@@ -4,7 +4,7 @@
 //                 first_kept()                              committed()            next()
 //
 // Invariants: first_kept() <= committed() <= next(); batches follow each other; what is not
-// committed is never dropped.
+// committed is never dropped before the end of it all.
 #ifndef VLOG_LOGLETS_SEQUENCER_BATCH_LOG_CORE_H_
 #define VLOG_LOGLETS_SEQUENCER_BATCH_LOG_CORE_H_
 
@@ -59,6 +59,8 @@ class BatchLogCore {
   std::vector<Waiting> CutUnsent();
   // Ends it all: who waits for what is not committed, in order. The batches stay.
   std::vector<Waiting> TakeUncommitted();
+  // Nothing is sent any more. REQUIRES: nobody waits.
+  void DropAll();
 
   void CheckInvariants() const;
 

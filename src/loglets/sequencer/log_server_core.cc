@@ -282,6 +282,12 @@ void LogServerCore::AnswerWaiters() {
   });
 }
 
+size_t LogServerCore::bytes_in_flight() const {
+  size_t bytes = 0;
+  for (const InFlight& entry : in_flight_) bytes += entry.entry.payload.size();
+  return bytes;
+}
+
 void LogServerCore::SealAsLost(Offset bound) {
   VLOG_CHECK(next_ticket_ == 1 && durable_.durable_tail() == Offset(), "nothing is known of it");
   durable_.Damaged(bound.value());

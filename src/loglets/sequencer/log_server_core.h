@@ -12,8 +12,8 @@
 //   and counts them. A repair seals first and is never an acknowledgement.
 //
 // Pure. Effects come out of TakeOutput() and are carried out in the order persist, send. The shell
-// creates the loglet's stream when the first effect is a persist, and asks TombstoneState::Gone()
-// before it makes or looks up a core.
+// creates the loglet's stream when the first effect is a persist, and asks the tombstones before it
+// makes or looks up a core.
 #ifndef VLOG_LOGLETS_SEQUENCER_LOG_SERVER_CORE_H_
 #define VLOG_LOGLETS_SEQUENCER_LOG_SERVER_CORE_H_
 
@@ -85,6 +85,8 @@ class LogServerCore {
   // When the sequencer was last heard; nothing before it was. Older than three heartbeats means
   // that the known tail may lag: ask another server as well.
   std::optional<Instant> sequencer_heard_at() const { return heard_at_; }
+  // Bodies on their way to the journal.
+  size_t bytes_in_flight() const;
   Offset accepted_tail() const { return std::max(journaled_, durable_.known_tail()); }
 
   void CheckInvariants() const;

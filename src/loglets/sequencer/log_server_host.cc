@@ -20,9 +20,14 @@ rpc::Message GoneRead() {
 }  // namespace
 
 LogServerHost::LogServerHost(HostContext context)
-    : context_(context), serving_(std::make_shared<ServingContext>(context)) {}
+    : context_(context),
+      serving_(std::make_shared<ServingContext>(context)),
+      tombstones_(context.journal, kTombstones) {
+  serving_->forget = [this](const LogletId& id) { ForgetIfEmpty(id); };
+}
 
 LogServerHost::~LogServerHost() {
+  serving_->forget = nullptr;
   for (rpc::Method method : methods_) context_.dispatcher.Unregister(method);
 }
 
@@ -120,19 +125,9 @@ void LogServerHost::ForgetIfEmpty(const LogletId& id) {
   if (it != loglets_.end() && it->second->forgettable()) loglets_.erase(it);
 }
 
-const DeadSegments& LogServerHost::dead() const {
-  static const DeadSegments none;
-  storage::Stream* stream = context_.journal.streams().Find(std::string(kDroppedStreamKey));
-  if (stream == nullptr) return none;
-  return static_cast<const DroppedState&>(*stream->state).dead();
-}
-
 Task<Status> LogServerHost::Drop(std::string log, SegmentIndex from, SegmentIndex to) {
-  if (!dead().Covers(log, from, to)) {
-    // First the tombstone: after a crash in between, the streams are dropped again.
-    Status written = co_await WriteTombstone(log, from, to);
-    VLOG_CO_RETURN_IF_ERROR(written);
-  }
+  Status written = co_await tombstones_.Add(std::move(log), from, to);
+  VLOG_CO_RETURN_IF_ERROR(written);
   DropDead();
   co_return absl::OkStatus();
 }
@@ -152,24 +147,10 @@ void LogServerHost::DropDead() {
     }
   }
   for (storage::StreamId id : dropped) {
-    context_.journal.DropStream(id, [](const Status&) {});
+    // Only when it is durable does its space come back.
+    context_.journal.DropStream(
+        id, [journal = &context_.journal](const Status&) { journal->ReclaimSoon(); });
   }
-  if (!dropped.empty()) context_.journal.ReclaimSoon();
-}
-
-Task<Status> LogServerHost::WriteTombstone(std::string log, SegmentIndex from, SegmentIndex to) {
-  storage::Stream* stream = context_.journal.streams().Find(std::string(kDroppedStreamKey));
-  storage::StreamId& tombstones = serving_->tombstones;
-  if (stream != nullptr) tombstones = stream->id;
-  if (tombstones == storage::StreamId(0)) {
-    auto created = [serving = serving_](const Status& status) {
-      if (!status.ok()) serving->tombstones = storage::StreamId(0);
-    };
-    tombstones = context_.journal.CreateStream(kDroppedStreamKind, kDroppedStreamKey, created);
-  }
-  storage::Entry entry = DroppedState::DropEntry(log, from, to);
-  entry.stream = tombstones;
-  return context_.journal.AppendControl(std::move(entry));
 }
 
 std::vector<HostedLoglet> LogServerHost::Loglets() const {
@@ -182,9 +163,13 @@ std::vector<HostedLoglet> LogServerHost::Loglets() const {
     const LogServerState& state = served != loglets_.end()
                                       ? served->second->core().durable()
                                       : static_cast<const LogServerState&>(*stream->state);
-    HostedLoglet row{
-        loglet,        "log server", state.trim_point(), state.durable_tail(), state.known_tail(),
-        state.sealed()};
+    HostedLoglet row{loglet,
+                     "log server",
+                     state.trim_point(),
+                     state.durable_tail(),
+                     state.known_tail(),
+                     state.sealed(),
+                     served != loglets_.end() ? served->second->core().bytes_in_flight() : 0};
     hosted.push_back(std::move(row));
   }
   return hosted;

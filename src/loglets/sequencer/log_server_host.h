@@ -8,10 +8,13 @@
 #include <vector>
 
 #include "loglets/host.h"
-#include "loglets/sequencer/dropped_state.h"
 #include "loglets/sequencer/served_loglet.h"
+#include "loglets/tombstones.h"
 
 namespace vlog::loglets::sequencer {
+
+// Of the stream of tombstones, kind and key.
+inline constexpr char kTombstones[] = "sequencer-dropped";
 
 // Serves what the journal has, and what it is asked to store from now on. A loglet's object is made
 // when it is first asked for.
@@ -28,9 +31,11 @@ class LogServerHost {
   Task<void> Stop();
   // As KindHost::Drop().
   Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to);
-  const DeadSegments& dead() const;
+  const DeadSegments& dead() const { return tombstones_.dead(); }
   // Those that the journal has.
   std::vector<HostedLoglet> Loglets() const;
+  // That are in memory.
+  size_t objects() const { return loglets_.size(); }
 
  private:
   template <typename Request>
@@ -44,10 +49,10 @@ class LogServerHost {
   void ForgetIfEmpty(const LogletId& id);
   Status Ready() const;
   void DropDead();
-  Task<Status> WriteTombstone(std::string log, SegmentIndex from, SegmentIndex to);
 
   HostContext context_;
   std::shared_ptr<ServingContext> serving_;
+  Tombstones tombstones_;
   std::vector<rpc::Method> methods_;
   std::map<LogletId, std::shared_ptr<ServedLoglet>> loglets_;
 };

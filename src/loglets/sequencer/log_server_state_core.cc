@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "base/coding.h"
 #include "base/crc32c.h"
-#include "loglets/sequencer/tombstone_core.h"
 
 namespace vlog::loglets::sequencer {
 namespace {
@@ -237,7 +236,6 @@ void LogServerState::CheckInvariants() const {
 
 std::unique_ptr<storage::StreamState> NewSequencerStreamState(const std::string& kind) {
   if (kind == kLogServerStreamKind) return std::make_unique<LogServerState>();
-  if (kind == kTombstoneStreamKind) return std::make_unique<TombstoneState>();
   return nullptr;
 }
 

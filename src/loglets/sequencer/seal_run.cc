@@ -7,6 +7,7 @@ namespace vlog::loglets::sequencer {
 Task<StatusOr<SealResult>> SealRun::Run(std::shared_ptr<SealRun> self) {
   self->Pump();
   while (!self->core_.result()) {
+    if (self->stopped_) co_return absl::CancelledError("stopping");
     Status waited = co_await self->moved_.Wait(self->core_.next_tick());
     if (waited.ok()) continue;
     if (!absl::IsDeadlineExceeded(waited)) co_return waited;
@@ -15,6 +16,11 @@ Task<StatusOr<SealResult>> SealRun::Run(std::shared_ptr<SealRun> self) {
   }
   if (self->core_.result()->ok()) self->client_->LearnSealed();
   co_return *self->core_.result();
+}
+
+void SealRun::Stop() {
+  stopped_ = true;
+  moved_.NotifyAll();
 }
 
 void SealRun::Moved() {

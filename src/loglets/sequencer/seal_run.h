@@ -19,6 +19,8 @@ class SealRun : public std::enable_shared_from_this<SealRun> {
 
   // Errors as SealCore::result(), and kCancelled: stopping, the loglet may be sealed.
   static Task<StatusOr<SealResult>> Run(std::shared_ptr<SealRun> self);
+  // Ends Run() soon, with kCancelled.
+  void Stop();
 
  private:
   void Pump();
@@ -31,6 +33,7 @@ class SealRun : public std::enable_shared_from_this<SealRun> {
   std::shared_ptr<LogletClient> client_;
   SealCore core_;
   async::Event moved_;
+  bool stopped_ = false;
 };
 
 }  // namespace vlog::loglets::sequencer

@@ -29,6 +29,8 @@ void SequencerCore::Append(Batch batch, AppendToken token, Instant now) {
   Verdict verdict = writers_.Judge(batch.header);
   if (verdict.judgement == Judgement::kDuplicate) {
     Repeat(verdict.offset, token);
+  } else if (verdict.judgement == Judgement::kTooOld) {
+    Answer(token, absl::UnknownError("may be stored: its writer has sent too much since to tell"));
   } else if (state_ != State::kRunning) {
     late_.push_back(token);
   } else if (verdict.judgement == Judgement::kOutOfOrder) {
@@ -63,13 +65,12 @@ Status SequencerCore::Room(const Batch& batch) {
 // A batch that was taken before, at `offset`.
 void SequencerCore::Repeat(Offset offset, AppendToken token) {
   if (offset < log_.committed()) return Answer(token, offset);
-  Slot* slot = log_.FindUncommitted(offset);
-  if (slot == nullptr) {
+  if (offset >= log_.next()) {
     late_.push_back(token);  // taken back
   } else if (state_ == State::kStopped) {
     Answer(token, absl::UnknownError("the loglet was sealed before this batch was committed"));
   } else {
-    slot->tokens.push_back(token);
+    log_.FindUncommitted(offset)->tokens.push_back(token);
   }
 }
 
@@ -254,6 +255,11 @@ void SequencerCore::SettleHandOver(Instant now) {
   for (HandOverToken token : std::exchange(hand_overs_, {})) {
     output_.handed_over.push_back({token, result});
   }
+}
+
+void SequencerCore::Release() {
+  VLOG_CHECK(state_ == State::kStopped, "only what is never sent again is given back");
+  log_.DropAll();
 }
 
 void SequencerCore::Tick(Instant now) { Settle(now); }

@@ -82,7 +82,7 @@ class SequencerCore {
 
   // --- From appenders; answered through the output, as Loglet::Append says ---
   //   kFailedPrecondition  sealed, and this batch was sent to no server
-  //   kUnknown             sealed, and it was sent
+  //   kUnknown             sealed, and it was sent; or too old for the writers' table
   //   kInvalidArgument     out of order
   //   kResourceExhausted   too much waits; kUnavailable: too many writers, a successor is needed
   void Append(Batch batch, AppendToken token, Instant now);
@@ -98,6 +98,10 @@ class SequencerCore {
   void OnStoreReply(size_t server, RequestId id, const ServerWord& word, Instant now);
   void OnSealReply(size_t server, const ServerWord& word, Instant now);
 
+  // Gives back the memory of all batches: they are sent to nobody any more. What it says of them,
+  // to retries and to hand-overs, stays right. REQUIRES: kStopped.
+  void Release();
+
   void Tick(Instant now);
   // When Tick() has something to do next.
   Instant next_tick() const;
@@ -107,6 +111,8 @@ class SequencerCore {
   // A hint for appenders and readers, never mixed into a tail check.
   Offset committed() const { return log_.committed(); }
   Offset assigned() const { return log_.next(); }
+  // Bodies in memory.
+  size_t bytes() const { return log_.waiting_bytes() + log_.kept_bytes(); }
   // It stopped for good: the loglet must be sealed by its servers, and why.
   bool seal_wanted() const { return seal_wanted_; }
   const std::string& stop_reason() const { return stop_reason_; }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "loglets/sequencer/reach.h"
+
 namespace vlog::loglets::sequencer {
 namespace {
 
@@ -10,6 +12,8 @@ namespace {
 constexpr size_t kEntryOverhead = 256;
 constexpr Duration kStopBound = std::chrono::seconds(1);
 constexpr Duration kStopPoll = std::chrono::milliseconds(5);
+// A log server that is silent for so long is not reached.
+constexpr Duration kReach = std::chrono::milliseconds(400);
 
 SequencerId Self(const HostContext& context) {
   const rpc::Identity& self = context.peers.identity();
@@ -25,12 +29,13 @@ SequencerHost::SequencerHost(HostContext context, std::function<const DeadSegmen
       options_(options),
       timing_(timing),
       lives_(Self(context)),
-      tasks_(context.env.scheduler()) {}
+      tasks_(context.env.scheduler()),
+      closed_(context.env.scheduler()) {}
 
 SequencerHost::~SequencerHost() {
   for (auto& [id, life] : sequencers_) life->End();
   if (!started_) return;
-  for (rpc::Method method : {kAppendMethod, kHandOverMethod, kPrepareMethod}) {
+  for (rpc::Method method : {kAppendMethod, kHandOverMethod, kPrepareMethod, kReachMethod}) {
     context_.dispatcher.Unregister(method);
   }
 }
@@ -46,10 +51,15 @@ void SequencerHost::Start() {
   context_.dispatcher.Register(kPrepareMethod, [this](rpc::Request in, rpc::Responder respond) {
     Prepare(std::move(in), std::move(respond));
   });
+  context_.dispatcher.Register(kReachMethod, [this](rpc::Request in, rpc::Responder respond) {
+    Reach(std::move(in), std::move(respond));
+  });
 }
 
 Task<void> SequencerHost::Stop() {
   closing_ = true;
+  closed_.NotifyAll();
+  for (auto& [id, seal] : seals_) seal->Stop();
   async::Scheduler& scheduler = context_.env.scheduler();
   Instant deadline = scheduler.Now() + kStopBound;
   auto busy = [this] {
@@ -75,7 +85,7 @@ StatusOr<std::shared_ptr<SequencerLife>> SequencerHost::Get(const SequencerReque
   if (absl::IsAlreadyExists(claimed)) return absl::AbortedError("dead: " + Message(claimed));
   VLOG_RETURN_IF_ERROR(claimed);
   auto life = std::make_shared<SequencerLife>(context_, request.loglet, *std::move(params),
-                                              options_, timing_);
+                                              options_, timing_, *this);
   sequencers_[request.loglet] = life;
   return life;
 }
@@ -122,6 +132,50 @@ Task<void> SequencerHost::AnswerPrepare(std::shared_ptr<SequencerLife> life,
   }
 }
 
+void SequencerHost::Reach(rpc::Request in, rpc::Responder respond) {
+  StatusOr<Params> params = DecodeParams(in.header);
+  if (!params.ok()) return respond(absl::InvalidArgumentError(Message(params.status())));
+  if (closing_) return respond(absl::UnavailableError("this node is stopping"));
+  bool self = params->sequencer == Self(context_);
+  if (!self) return respond(absl::AbortedError("this process is another one than is named"));
+  tasks_.Spawn(AnswerReach(*std::move(params), std::move(respond)));
+}
+
+Task<void> SequencerHost::AnswerReach(Params params, rpc::Responder respond) {
+  Instant deadline = context_.env.scheduler().Now() + kReach;
+  Status reached = co_await AwaitReach(context_.env, context_.peers, std::move(params), deadline);
+  if (reached.ok()) {
+    respond(rpc::Message());
+  } else {
+    respond(reached);
+  }
+}
+
+// ---- the end of a life ----
+
+void SequencerHost::SealWanted(const LogletId& id) {
+  if (!closing_) tasks_.Spawn(FinishSeal(id, sequencers_.at(id)->core().params()));
+}
+
+Task<void> SequencerHost::FinishSeal(LogletId id, Params params) {
+  Status waited = co_await closed_.Wait(context_.env.scheduler().Now() + timing_.grace);
+  if (closing_ || !absl::IsDeadlineExceeded(waited)) co_return;
+  auto client = std::make_shared<LogletClient>(context_.env, context_.peers, id, std::move(params),
+                                               ClientTiming());
+  auto seal = std::make_shared<SealRun>(std::move(client), std::string());
+  seals_[id] = seal;
+  // If it fails, too few log servers answer: whoever appends next seals it then.
+  StatusOr<SealResult> sealed = co_await SealRun::Run(seal);
+  seals_.erase(id);
+}
+
+void SequencerHost::Over(const LogletId& id) {
+  auto it = sequencers_.find(id);
+  if (it == sequencers_.end()) return;
+  it->second->End();
+  sequencers_.erase(it);
+}
+
 void SequencerHost::Forget(const std::string& log, SegmentIndex from, SegmentIndex to) {
   for (auto it = sequencers_.begin(); it != sequencers_.end();) {
     const LogletId& id = it->first;
@@ -145,7 +199,8 @@ std::vector<HostedLoglet> SequencerHost::Loglets() const {
   for (const auto& [id, life] : sequencers_) {
     const SequencerCore& core = life->core();
     bool running = core.state() == SequencerCore::State::kRunning;
-    HostedLoglet row{id, "sequencer", Offset(), core.assigned(), core.committed(), !running};
+    HostedLoglet row{id,       "sequencer",  Offset(), core.assigned(), core.committed(),
+                     !running, life->bytes()};
     hosted.push_back(std::move(row));
   }
   return hosted;

@@ -15,6 +15,9 @@ using sequencer::Params;
 using sequencer::SequencerId;
 using sequencer::SequencerLoglet;
 
+// Copies of a log that nobody said anything about.
+constexpr size_t kUsualCopies = 3;
+
 // Which disk and which life the nodes are that answered.
 struct Census {
   explicit Census(async::Scheduler& scheduler) : heard(scheduler) {}
@@ -33,19 +36,27 @@ class SequencerKind final : public LogletKind {
 
   Task<StatusOr<std::string>> ProposeParams(ProposeRequest request) override {
     std::optional<Params> previous = PreviousOf(request);
-    std::vector<NodeId> nodes = NodesOf(request.wish, previous);
-    if (nodes.empty()) {
+    std::vector<NodeId> candidates = CandidatesOf(request.wish, previous);
+    if (candidates.empty()) {
       co_return absl::InvalidArgumentError("a sequencer loglet needs nodes to live on");
     }
     auto census = std::make_shared<Census>(env_.scheduler());
-    AskNodes(nodes, request.wish.sequencer, census);
+    AskNodes(candidates, request.wish.sequencer, census);
     Instant deadline = env_.scheduler().Now() + options_.census;
     while (census->waiting > 0) {
+      if (IsEnough(*census, request.wish, previous)) {
+        deadline = std::min(deadline, env_.scheduler().Now() + options_.stragglers);
+      }
       Status waited = co_await census->heard.Wait(deadline);
       if (absl::IsDeadlineExceeded(waited)) break;
       VLOG_CO_RETURN_IF_ERROR(waited);
     }
-    co_return Choose(request.wish, nodes, previous, *census);
+    StatusOr<Copies> copies = ChooseCopies(request.wish, candidates, previous, *census);
+    VLOG_CO_RETURN_IF_ERROR(copies);
+    std::vector<SequencerId> sequencers =
+        SequencersOf(request.wish, copies->replicas, previous, *census);
+    Task<StatusOr<std::string>> chosen = ChooseSequencer(*std::move(copies), std::move(sequencers));
+    co_return co_await std::move(chosen);
   }
 
   Needs NeedsOf(const std::string& params) const override {
@@ -75,7 +86,8 @@ class SequencerKind final : public LogletKind {
     std::string context = absl::StrCat("sequencer on node ", decoded->sequencer.node.value());
     Status why = Annotate(reply.status(), context);
     // Nothing was sealed or stored, whatever became of the call.
-    if (absl::IsUnknown(why)) why = absl::UnavailableError(Message(why));
+    bool other_life = absl::IsNotFound(why);  // it has started again since it was proposed
+    if (absl::IsUnknown(why) || other_life) why = absl::UnavailableError(Message(why));
     co_return why;
   }
 
@@ -106,12 +118,26 @@ class SequencerKind final : public LogletKind {
     return *params;
   }
 
-  std::vector<NodeId> NodesOf(const Placement& wish, const std::optional<Params>& previous) const {
+  // Who may hold copies, the preferred ones first: nobody else than was wished; else who held those
+  // of the predecessor, then the rest of the cluster.
+  std::vector<NodeId> CandidatesOf(const Placement& wish,
+                                   const std::optional<Params>& previous) const {
     if (!wish.nodes.empty()) return wish.nodes;
-    if (!previous) return options_.nodes;
     std::vector<NodeId> nodes;
-    for (const Replica& replica : previous->replicas) nodes.push_back(replica.node);
+    if (previous) {
+      for (const Replica& replica : previous->replicas) nodes.push_back(replica.node);
+    }
+    for (NodeId node : options_.nodes) {
+      if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
+    }
     return nodes;
+  }
+
+  // How many copies there are to be. A log that began while nodes were away gets the rest later.
+  size_t CopiesWanted(const Placement& wish, const std::optional<Params>& previous) const {
+    if (!wish.nodes.empty()) return wish.nodes.size();
+    if (!previous) return options_.nodes.size();
+    return std::max(previous->replica_count(), std::min(options_.nodes.size(), kUsualCopies));
   }
 
   void AskNodes(std::vector<NodeId> nodes, NodeId sequencer, std::shared_ptr<Census> census) {
@@ -137,34 +163,57 @@ class SequencerKind final : public LogletKind {
     }
   }
 
-  static StatusOr<std::string> Choose(const Placement& wish, const std::vector<NodeId>& nodes,
-                                      const std::optional<Params>& previous, const Census& census) {
+  // Whether those who have answered can carry a successor. Of a new log nobody knows the copies
+  // yet: it waits for all.
+  static bool IsEnough(const Census& census, const Placement& wish,
+                       const std::optional<Params>& previous) {
+    if (!previous) return false;
+    if (wish.sequencer != NodeId() && !census.nodes.contains(wish.sequencer)) return false;
+    return census.nodes.size() >= std::max(wish.write_quorum, previous->write_quorum);
+  }
+
+  struct Copies {
     std::vector<Replica> replicas;
-    size_t alive = 0;
-    for (NodeId node : nodes) {
+    uint32_t write_quorum = 0;
+  };
+  // A node that is silent is replaced by one that answers; without one it stays, if its disk is
+  // known: W of N still work, and it catches up. W never shrinks, however few answer.
+  StatusOr<Copies> ChooseCopies(const Placement& wish, const std::vector<NodeId>& candidates,
+                                const std::optional<Params>& previous, const Census& census) const {
+    size_t wanted = CopiesWanted(wish, previous);
+    Copies copies;
+    for (NodeId node : candidates) {
       auto known = census.nodes.find(node);
-      if (known != census.nodes.end()) {
-        replicas.push_back({node, known->second.disk});
-        ++alive;
-      } else if (std::optional<DiskId> disk = DiskOf(node, previous)) {
-        replicas.push_back({node, *disk});
+      bool take = known != census.nodes.end() && copies.replicas.size() < wanted;
+      if (take) copies.replicas.push_back({node, known->second.disk});
+    }
+    size_t alive = copies.replicas.size();
+    for (NodeId node : candidates) {
+      std::optional<DiskId> disk = DiskOf(node, previous);
+      bool silent = !census.nodes.contains(node);
+      if (silent && disk && copies.replicas.size() < wanted) {
+        copies.replicas.push_back({node, *disk});
       }
     }
-    auto quorum = static_cast<uint32_t>(nodes.size() / 2 + 1);
-    if (previous) quorum = previous->write_quorum;
-    if (wish.write_quorum > 0) quorum = wish.write_quorum;
-    if (quorum > nodes.size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a write quorum of ", quorum, " is impossible on ", nodes.size(), " nodes"));
+    copies.write_quorum = QuorumOf(wish, wanted, previous);
+    if (copies.write_quorum > wanted) {
+      return absl::InvalidArgumentError(absl::StrCat("a write quorum of ", copies.write_quorum,
+                                                     " is impossible on ", wanted, " nodes"));
     }
-    std::optional<SequencerId> chosen = ChooseSequencer(wish, nodes, previous, census);
-    if (alive < quorum || !chosen) {
+    if (alive < copies.write_quorum) {
       return absl::UnavailableError(absl::StrCat(alive, " nodes answer; a sequencer loglet needs ",
-                                                 quorum, " and its sequencer", census.refusals));
+                                                 copies.write_quorum, census.refusals));
     }
-    StatusOr<Params> params = sequencer::MakeParams(std::move(replicas), quorum, *chosen);
-    VLOG_RETURN_IF_ERROR(params);
-    return sequencer::EncodeParams(*params);
+    return copies;
+  }
+
+  static uint32_t QuorumOf(const Placement& wish, size_t copies,
+                           const std::optional<Params>& previous) {
+    if (wish.write_quorum > 0) return wish.write_quorum;
+    auto majority = static_cast<uint32_t>(copies / 2 + 1);
+    if (!previous) return majority;
+    bool grows = copies > previous->replica_count();
+    return grows ? std::max(previous->write_quorum, majority) : previous->write_quorum;
   }
 
   static std::optional<DiskId> DiskOf(NodeId node, const std::optional<Params>& previous) {
@@ -175,21 +224,64 @@ class SequencerKind final : public LogletKind {
     return std::nullopt;
   }
 
-  static std::optional<SequencerId> ChooseSequencer(const Placement& wish,
-                                                    std::vector<NodeId> candidates,
-                                                    const std::optional<Params>& previous,
-                                                    const Census& census) {
+  // Who may be the sequencer, the preferred one first.
+  static std::vector<SequencerId> SequencersOf(const Placement& wish,
+                                               const std::vector<Replica>& replicas,
+                                               const std::optional<Params>& previous,
+                                               const Census& census) {
+    std::vector<NodeId> nodes;
     if (wish.sequencer != NodeId()) {
-      candidates = {wish.sequencer};
-    } else if (previous) {
-      candidates.insert(candidates.begin(), previous->sequencer.node);
+      nodes = {wish.sequencer};
+    } else {
+      if (previous) nodes.push_back(previous->sequencer.node);
+      for (const Replica& replica : replicas) nodes.push_back(replica.node);
     }
-    for (NodeId node : candidates) {
+    std::vector<SequencerId> sequencers;
+    for (NodeId node : nodes) {
       auto known = census.nodes.find(node);
       if (known == census.nodes.end()) continue;
-      return SequencerId{node, known->second.incarnation, known->second.disk};
+      SequencerId id{node, known->second.incarnation, known->second.disk};
+      bool twice = std::find(sequencers.begin(), sequencers.end(), id) != sequencers.end();
+      if (!twice) sequencers.push_back(id);
     }
-    return std::nullopt;
+    return sequencers;
+  }
+
+  // The first that itself reaches a write quorum of the copies: that a client reaches it is not
+  // enough (FAULTS race 24). All are asked at once.
+  Task<StatusOr<std::string>> ChooseSequencer(Copies copies, std::vector<SequencerId> sequencers) {
+    using Answer = std::optional<Status>;
+    auto answers = std::make_shared<std::vector<Answer>>(sequencers.size());
+    auto heard = std::make_shared<async::Event>(env_.scheduler());
+    Instant deadline = env_.scheduler().Now() + options_.prepare;
+    std::string refusals = sequencers.empty() ? "; nobody who may be the sequencer answers" : "";
+    for (size_t i = 0; i < sequencers.size(); ++i) {
+      StatusOr<Params> params =
+          sequencer::MakeParams(copies.replicas, copies.write_quorum, sequencers[i]);
+      VLOG_CO_RETURN_IF_ERROR(params);
+      auto answered = [answers, heard, i](StatusOr<rpc::Reply> reply) {
+        (*answers)[i] = reply.status();
+        heard->NotifyAll();
+      };
+      rpc::Call call(sequencer::kReachMethod, sequencer::EncodeParams(*params), rpc::Payload(),
+                     deadline);
+      peers_.To(sequencers[i].node)->Start(std::move(call), std::move(answered));
+    }
+    for (size_t i = 0; i < sequencers.size(); ++i) {
+      while (!(*answers)[i]) {
+        Status waited = co_await heard->Wait();
+        VLOG_CO_RETURN_IF_ERROR(waited);
+      }
+      const Status& reached = *(*answers)[i];
+      if (reached.ok()) {
+        StatusOr<Params> params =
+            sequencer::MakeParams(std::move(copies.replicas), copies.write_quorum, sequencers[i]);
+        VLOG_CO_RETURN_IF_ERROR(params);
+        co_return sequencer::EncodeParams(*params);
+      }
+      absl::StrAppend(&refusals, "; node ", sequencers[i].node.value(), ": ", Message(reached));
+    }
+    co_return absl::UnavailableError("no node can be the sequencer" + refusals);
   }
 
   env::Env& env_;

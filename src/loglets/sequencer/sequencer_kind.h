@@ -20,15 +20,20 @@ struct SequencerKindOptions {
   sequencer::ClientTiming timing;
   // How long ProposeParams() waits for nodes that are silent.
   Duration census = std::chrono::milliseconds(500);
+  // The same once as many have answered as a successor needs: a fail-over waits for nobody longer.
+  Duration stragglers = std::chrono::milliseconds(50);
   Duration prepare = std::chrono::seconds(2);
 };
 
 // Env and peers outlive the kind and every loglet that it opened.
 //
-// ProposeParams: a node that does not answer stays if the predecessor tells its disk; the write
-// quorum is the wish, else the predecessor's, else the majority of all nodes, and never shrinks
-// because some are silent. The sequencer is the wished one, else the predecessor's, else the first,
-// of those that answer.
+// ProposeParams: copies live on the wished nodes, else where the predecessor's do, silent nodes
+// replaced by others that answer, and filled up to as many as the predecessor has or three, if the
+// cluster has so many; without a predecessor, on all nodes that answer. A silent one stays if
+// nobody can replace it and the predecessor tells its disk. The write quorum is the wish, else the
+// predecessor's, or the majority of more copies than that has; it never shrinks because some are
+// silent. The sequencer is the wished one, else the predecessor's, else the first copy's, of those
+// that reach a write quorum themselves.
 // Drop: does nothing; nodes delete by what the chain says (KindHost::Drop).
 std::unique_ptr<LogletKind> NewSequencerKind(env::Env& env, rpc::Peers& peers,
                                              SequencerKindOptions options = {});

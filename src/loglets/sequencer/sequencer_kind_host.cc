@@ -14,9 +14,10 @@ using sequencer::SequencerHost;
 
 class SequencerKindHost final : public KindHost {
  public:
-  explicit SequencerKindHost(HostContext context)
+  SequencerKindHost(HostContext context, sequencer::SequencerOptions options)
       : log_servers_(context),
-        sequencers_(context, [this]() -> const DeadSegments& { return log_servers_.dead(); }) {}
+        sequencers_(
+            context, [this]() -> const DeadSegments& { return log_servers_.dead(); }, options) {}
 
   Task<Status> Start() override {
     log_servers_.Start();
@@ -50,20 +51,24 @@ class SequencerKindHost final : public KindHost {
 
 class SequencerHostable final : public HostableKind {
  public:
+  explicit SequencerHostable(sequencer::SequencerOptions options) : options_(options) {}
   std::string name() const override { return kSequencerKind; }
   std::unique_ptr<storage::StreamState> NewStreamState(const std::string& kind) const override {
-    if (kind == sequencer::kDroppedStreamKind) return std::make_unique<sequencer::DroppedState>();
+    if (kind == sequencer::kTombstones) return std::make_unique<TombstoneState>();
     return sequencer::NewSequencerStreamState(kind);
   }
   std::unique_ptr<KindHost> Host(HostContext context) override {
-    return std::make_unique<SequencerKindHost>(context);
+    return std::make_unique<SequencerKindHost>(context, options_);
   }
+
+ private:
+  const sequencer::SequencerOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<HostableKind> NewSequencerHostable() {
-  return std::make_unique<SequencerHostable>();
+std::unique_ptr<HostableKind> NewSequencerHostable(sequencer::SequencerOptions options) {
+  return std::make_unique<SequencerHostable>(options);
 }
 
 }  // namespace vlog::loglets

@@ -5,10 +5,12 @@
 #include <memory>
 
 #include "loglets/host.h"
+#include "loglets/sequencer/sequencer_core.h"
 
 namespace vlog::loglets {
 
-std::unique_ptr<HostableKind> NewSequencerHostable();
+// `options`: of all its sequencers.
+std::unique_ptr<HostableKind> NewSequencerHostable(sequencer::SequencerOptions options = {});
 
 }  // namespace vlog::loglets
 

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "loglets/sequencer/reach.h"
+
 namespace vlog::loglets::sequencer {
 namespace {
 
@@ -13,10 +15,13 @@ constexpr HandOverToken kOwnWish = 0;
 }  // namespace
 
 SequencerLife::SequencerLife(HostContext context, LogletId id, Params params,
-                             SequencerOptions options, SequencerTiming timing)
+                             SequencerOptions options, SequencerTiming timing,
+                             SequencerOwner& owner)
     : context_(context),
       id_(std::move(id)),
+      options_(options),
       timing_(timing),
+      owner_(owner),
       core_(std::move(params), options),
       links_(core_.params().replica_count()) {
   for (size_t server = 0; server < links_.size(); ++server) {
@@ -35,7 +40,7 @@ void SequencerLife::End() {
     ++link.epoch;
     link.channel.reset();  // whose calls keep this object alive
   }
-  held_.clear();
+  TakeHeld();
   appends_.clear();  // each responder says "unknown"
   hand_overs_.clear();
 }
@@ -51,9 +56,7 @@ void SequencerLife::Append(Batch batch, rpc::Responder respond) {
     core_.Append(std::move(batch), token, Now());
     return Settle();
   }
-  if (held_.empty()) hold_until_ = Now() + timing_.hold;
-  held_.emplace_back(token, std::move(batch));
-  Arm();
+  Hold(token, std::move(batch));
 }
 
 // It runs, and too few servers are connected, or known to be lost, for anything to be committed.
@@ -68,10 +71,40 @@ bool SequencerLife::MustHold() const {
   return core_.state() == SequencerCore::State::kRunning && !enough;
 }
 
+void SequencerLife::Hold(AppendToken token, Batch batch) {
+  size_t bytes = batch.body.size();
+  bool full = held_.size() >= options_.max_waiting_batches ||
+              (!held_.empty() && core_.bytes() + held_bytes_ + bytes > options_.max_waiting_bytes);
+  if (full) {
+    Status why = absl::ResourceExhaustedError(
+        absl::StrCat(held_.size(), " batches of ", held_bytes_,
+                     " bytes wait for a connection to the log servers"));
+    return Answer(SequencerCore::Appended{token, why});
+  }
+  if (!outage_) outage_ = Now();
+  held_bytes_ += bytes;
+  held_.push_back({token, std::move(batch), Now()});
+  Settle();
+}
+
+std::vector<SequencerLife::Held> SequencerLife::TakeHeld() {
+  held_bytes_ = 0;
+  return std::exchange(held_, {});
+}
+
 void SequencerLife::ReleaseHeld() {
-  if (held_.empty() || (MustHold() && Now() < hold_until_)) return;
-  for (auto& [token, batch] : std::exchange(held_, {})) {
-    core_.Append(std::move(batch), token, Now());
+  bool hold = MustHold();
+  bool wait = hold && outage_ && Now() < *outage_ + timing_.outage;
+  if (!hold) outage_.reset();
+  if (held_.empty()) return;
+  if (!wait) {
+    for (Held& held : TakeHeld()) core_.Append(std::move(held.batch), held.token, Now());
+  } else if (Now() >= held_.front().since + timing_.hold) {
+    // All of them: what follows a batch that was refused is of no use.
+    for (Held& held : TakeHeld()) {
+      Status why = absl::UnavailableError("too few log servers are connected");
+      Answer(SequencerCore::Appended{held.token, why});
+    }
   }
 }
 
@@ -174,9 +207,26 @@ void SequencerLife::Settle() {
     for (SequencerCore::Store& store : output.stores) Send(std::move(store));
     for (SequencerCore::Seal& seal : output.seals) Send(std::move(seal));
   }
+  bool stopped = core_.state() == SequencerCore::State::kStopped;
+  if (stopped && core_.seal_wanted() && !std::exchange(seal_asked_, true)) owner_.SealWanted(id_);
   for (SequencerCore::Appended& appended : output.appended) Answer(std::move(appended));
   for (SequencerCore::HandedOver& handed : output.handed_over) Answer(std::move(handed));
+  if (finished()) Rest();
   Arm();
+}
+
+// Everybody has been told: the batches are needed no more, and after a while nothing is.
+void SequencerLife::Rest() {
+  core_.Release();
+  if (std::exchange(resting_, true)) return;
+  auto over = [weak = weak_from_this()] {
+    std::shared_ptr<SequencerLife> self = weak.lock();
+    if (self == nullptr || self->ended_) return;
+    self->resting_ = false;
+    if (self->idle()) return self->owner_.Over(self->id_);
+    self->Settle();
+  };
+  context_.env.scheduler().StartTimer(Now() + timing_.linger, std::move(over));
 }
 
 void SequencerLife::Answer(SequencerCore::Appended appended) {
@@ -204,7 +254,9 @@ void SequencerLife::Answer(SequencerCore::HandedOver handed_over) {
 
 void SequencerLife::Arm() {
   Instant next = core_.next_tick();
-  if (!held_.empty()) next = std::min(next, hold_until_);
+  if (!held_.empty()) {
+    next = std::min({next, held_.front().since + timing_.hold, *outage_ + timing_.outage});
+  }
   if (finished() || next >= armed_) return;
   armed_ = next;
   auto tick = [weak = weak_from_this(), next] {
@@ -220,14 +272,6 @@ void SequencerLife::Arm() {
 
 // ---- Prepare ----
 
-struct SequencerLife::Welcomes {
-  explicit Welcomes(async::Scheduler& scheduler) : heard(scheduler) {}
-  async::Event heard;
-  size_t welcome = 0;
-  size_t waiting = 0;
-  std::string refusals;
-};
-
 Task<Status> SequencerLife::Prepare(std::shared_ptr<SequencerLife> self) {
   if (self->ended_) co_return absl::UnavailableError("this node is stopping");
   if (self->core_.state() != SequencerCore::State::kRunning) {
@@ -235,40 +279,21 @@ Task<Status> SequencerLife::Prepare(std::shared_ptr<SequencerLife> self) {
   }
   bool is_new = self->core_.assigned() == Offset();
   if (!is_new) co_return absl::OkStatus();
-  auto welcomes = std::make_shared<Welcomes>(self->context_.env.scheduler());
-  const Params& params = self->core_.params();
-  for (size_t server = 0; server < self->links_.size(); ++server) {
-    ++welcomes->waiting;
-    DiskId disk = params.replicas[server].disk;
-    NodeId node = params.replicas[server].node;
-    auto answered = [welcomes, node](StatusOr<rpc::Reply> reply) {
-      --welcomes->waiting;
-      welcomes->heard.NotifyAll();
-      Status fine = reply.status();
-      if (reply.ok()) {
-        StatusOr<ServerAnswer> answer = DecodeServerAnswer(reply->header, reply->payload);
-        bool open = answer.ok() && answer->word.code == ServerCode::kOk && !answer->word.sealed;
-        if (!open) fine = absl::UnavailableError("it is sealed or gone there");
-      }
-      if (fine.ok()) {
-        ++welcomes->welcome;
-      } else {
-        absl::StrAppend(&welcomes->refusals, "; node ", node.value(), ": ", Message(fine));
-      }
-    };
-    rpc::Call call = self->CallTo(server, kWelcomeMethod, Encode(self->id_, disk));
-    self->links_[server].channel->Start(std::move(call), std::move(answered));
-  }
+  ReachQuestion question;
+  question.ask = [self](size_t server) {
+    DiskId disk = self->core_.params().replicas[server].disk;
+    return self->CallTo(server, kWelcomeMethod, Encode(self->id_, disk));
+  };
+  question.judge = [](size_t, const rpc::Reply& reply) -> Status {
+    StatusOr<ServerAnswer> answer = DecodeServerAnswer(reply.header, reply.payload);
+    VLOG_RETURN_IF_ERROR(answer);
+    if (answer->word.code == ServerCode::kOk && !answer->word.sealed) return absl::OkStatus();
+    return absl::UnavailableError("it is sealed or gone there");
+  };
   Instant deadline = self->Now() + self->timing_.prepare;
-  size_t wanted = params.write_quorum;
-  while (welcomes->welcome < wanted && welcomes->waiting > 0) {
-    Status waited = co_await welcomes->heard.Wait(deadline);
-    if (!waited.ok()) break;
-  }
-  if (welcomes->welcome >= wanted) co_return absl::OkStatus();
-  co_return absl::UnavailableError(absl::StrCat("the sequencer reaches ", welcomes->welcome,
-                                                " of the ", wanted, " log servers that it needs",
-                                                welcomes->refusals));
+  Status reached = co_await AwaitQuorum(self->context_.env, self->context_.peers,
+                                        self->core_.params(), std::move(question), deadline);
+  co_return reached;
 }
 
 }  // namespace vlog::loglets::sequencer

@@ -3,9 +3,9 @@
 #ifndef VLOG_LOGLETS_SEQUENCER_SEQUENCER_LIFE_H_
 #define VLOG_LOGLETS_SEQUENCER_SEQUENCER_LIFE_H_
 
-#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,11 +22,27 @@ struct SequencerTiming {
   Duration answer = std::chrono::seconds(2);
   // Between a lost connection and the next attempt.
   Duration reconnect = std::chrono::milliseconds(20);
-  // How long appends wait for a connection to W log servers, before they are given an offset: after
-  // a partition the first ones must not end this life.
-  Duration hold = std::chrono::milliseconds(1500);
+  // While fewer than W log servers are connected, no append is given an offset: after a partition
+  // the first ones must not end this life. How long one waits before it is told to come again
+  // (less than its client's patience), and how long this goes on: then the log is to move on.
+  Duration hold = std::chrono::milliseconds(600);
+  Duration outage = std::chrono::milliseconds(1500);
   // How long Prepare waits for W log servers.
   Duration prepare = std::chrono::seconds(1);
+  // Between its end and the seal that it asks for itself: clients that wait are quicker.
+  Duration grace = std::chrono::milliseconds(500);
+  // How long one that has ended still answers by what it knows. Its batches are given up at once.
+  Duration linger = std::chrono::seconds(10);
+};
+
+// Who keeps the sequencers of a process.
+class SequencerOwner {
+ public:
+  virtual ~SequencerOwner() = default;
+  // It has stopped by itself: the loglet is to be sealed by its log servers. Once.
+  virtual void SealWanted(const LogletId& id) = 0;
+  // Nobody needs it any more: let it go. Later requests are answered "dead".
+  virtual void Over(const LogletId& id) = 0;
 };
 
 // A connection to a log server, as the core knows it, lasts from one failed call to the next: what
@@ -36,9 +52,10 @@ struct SequencerTiming {
 class SequencerLife : public std::enable_shared_from_this<SequencerLife> {
  public:
   // Silent until the first append or hand-over: one that was prepared and never used leaves nothing
-  // behind. REQUIRES: SequencerLives gave this loglet's claim out for it.
+  // behind. The owner outlives it, or calls End() first. REQUIRES: SequencerLives gave this
+  // loglet's claim out for it.
   SequencerLife(HostContext context, LogletId id, Params params, SequencerOptions options,
-                SequencerTiming timing);
+                SequencerTiming timing, SequencerOwner& owner);
   // Answered as Loglet::Append() says, in order. Once it has stopped it acknowledges nothing any
   // more, not even what it has acknowledged before: that is "unknown", a read will tell.
   void Append(Batch batch, rpc::Responder respond);
@@ -52,6 +69,8 @@ class SequencerLife : public std::enable_shared_from_this<SequencerLife> {
   bool idle() const { return appends_.empty() && hand_overs_.empty(); }
 
   const SequencerCore& core() const { return core_; }
+  // Of bodies: those that have an offset and those that wait for one.
+  size_t bytes() const { return core_.bytes() + held_bytes_; }
   const LogletId& id() const { return id_; }
 
  private:
@@ -64,10 +83,17 @@ class SequencerLife : public std::enable_shared_from_this<SequencerLife> {
     rpc::Responder respond;
     bool late;  // it came after the end
   };
-  struct Welcomes;
+  struct Held {
+    AppendToken token;
+    Batch batch;
+    Instant since;
+  };
   void Start();
   bool MustHold() const;
+  void Hold(AppendToken token, Batch batch);
   void ReleaseHeld();
+  std::vector<Held> TakeHeld();
+  void Rest();
   void Connect(size_t server);
   void Disconnect(size_t server);
   void Settle();
@@ -84,15 +110,20 @@ class SequencerLife : public std::enable_shared_from_this<SequencerLife> {
 
   HostContext context_;
   const LogletId id_;
+  const SequencerOptions options_;
   const SequencerTiming timing_;
+  SequencerOwner& owner_;
   SequencerCore core_;
   std::vector<Link> links_;  // by server number
   std::map<AppendToken, Waiting> appends_;
-  std::deque<std::pair<AppendToken, Batch>> held_;  // of them, not given to the core yet
-  Instant hold_until_;
+  std::vector<Held> held_;  // of them, not given to the core yet
+  size_t held_bytes_ = 0;
+  std::optional<Instant> outage_;  // since when too few log servers are connected, if that matters
   std::map<HandOverToken, rpc::Responder> hand_overs_;
   uint64_t next_token_ = 1;
   bool successor_asked_ = false;
+  bool seal_asked_ = false;
+  bool resting_ = false;
   Instant armed_ = Instant::Max();
   bool started_ = false;
   bool ended_ = false;

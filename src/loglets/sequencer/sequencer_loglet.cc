@@ -112,9 +112,10 @@ void SequencerLoglet::Watched(StatusOr<ServerAnswer> answer) {
     self->watching_ = false;
     if (self->watchers_ > 0) self->Watch();
   };
-  Instant now = client_->Now();
-  Instant when = now;
-  if (!answer.ok()) when = now + client_->timing.min_backoff;
+  // Who refuses at once must not be asked at once.
+  bool served = answer.ok() && answer->word.code == ServerCode::kOk;
+  Instant when = client_->Now();
+  if (!served) when = when + client_->timing.min_backoff;
   client_->env.scheduler().StartTimer(when, std::move(again));
 }
 

@@ -117,6 +117,7 @@ void ServedLoglet::Expire(ReplyTo to) {
   rpc::Responder respond = std::move(it->second.respond);
   asked_.erase(it);
   respond(Encode(Now(core_.Word())));
+  if (forgettable() && context_->forget) context_->forget(id_);
 }
 
 void ServedLoglet::Release() {
@@ -218,8 +219,13 @@ void ServedLoglet::Read(ReadRequest request, rpc::Responder respond) {
 
 Task<void> ServedLoglet::AnswerRead(std::shared_ptr<ServedLoglet> self, ReadRequest request,
                                     rpc::Responder respond) {
-  Offset until = self->core_.Plan(request).next;
-  StatusOr<ReadReply> reply = co_await self->ReadJournal(request, until);
+  // It may have been trimmed or dropped since it was asked.
+  ReadReply plan = self->core_.Plan(request);
+  if (plan.code != ReadCode::kBatches) {
+    respond(Encode(plan));
+    co_return;
+  }
+  StatusOr<ReadReply> reply = co_await self->ReadJournal(request, plan.next);
   if (reply.ok()) {
     respond(Encode(*reply));
   } else {
@@ -232,13 +238,10 @@ Task<StatusOr<ReadReply>> ServedLoglet::ReadJournal(ReadRequest request, Offset 
   std::shared_ptr<ServedLoglet> self = shared_from_this();
   StatusOr<storage::JournalRead> read = co_await context_->journal.Read(
       stream_, request.from.value(), until.value(), request.max_bytes);
-  if (absl::IsOutOfRange(read.status())) {
-    // Trimmed meanwhile.
-    ReadReply reply = core_.Plan(request);
-    if (reply.code != ReadCode::kBatches) co_return reply;
-  }
+  // Trimmed or dropped meanwhile.
+  ReadReply reply = core_.Plan(request);
+  if (reply.code != ReadCode::kBatches) co_return reply;
   VLOG_CO_RETURN_IF_ERROR(read);
-  ReadReply reply;
   reply.batches = ToBatches(read->entries);
   if (reply.batches.empty()) {
     // What is unreadable here becomes a hole: others have it.

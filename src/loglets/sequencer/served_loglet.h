@@ -3,6 +3,7 @@
 #ifndef VLOG_LOGLETS_SEQUENCER_SERVED_LOGLET_H_
 #define VLOG_LOGLETS_SEQUENCER_SERVED_LOGLET_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,9 +26,10 @@ struct ServingContext {
   env::Env& env;
   storage::Journal& journal;
   const DiskId disk;
-  async::TaskGroup tasks;        // those that read the journal
-  storage::StreamId tombstones;  // 0: not created yet
+  async::TaskGroup tasks;  // those that read the journal
   bool closing = false;
+  // Lets go of a loglet that became forgettable while nobody asked for it. May be null.
+  std::function<void(const LogletId&)> forget;
 };
 
 // Each request gets one answer, later or inside the call. After the journal has stopped for good

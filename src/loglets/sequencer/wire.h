@@ -30,6 +30,9 @@ inline constexpr rpc::Method kNodeMethod = rpc::kLogServerBase + 8;
 inline constexpr rpc::Method kAppendMethod = rpc::kSequencerBase + 1;
 inline constexpr rpc::Method kHandOverMethod = rpc::kSequencerBase + 2;
 inline constexpr rpc::Method kPrepareMethod = rpc::kSequencerBase + 3;
+// Whether this node would do as the sequencer that the parameters name: the header holds them
+// encoded, the answer is empty, or says why not. Leaves nothing behind.
+inline constexpr rpc::Method kReachMethod = rpc::kSequencerBase + 4;
 
 inline constexpr size_t kMaxProposalBytes = 64 * 1024;
 // Bodies in one answer to a read, whatever the reader asks for; one larger batch goes alone.

@@ -130,16 +130,24 @@ Task<StatusOr<Version>> FileMetastore::WriteLocked(std::string log, std::string 
 
 Task<StatusOr<Version>> FileMetastore::AwaitChange(std::string log, Version known,
                                                    Instant deadline) {
+  uint64_t ends = ends_[log];
   for (;;) {
     StatusOr<Versioned> current = co_await Read(log);
     if (!current.ok() && !absl::IsNotFound(current.status())) co_return current.status();
     if (current.ok() && current->version > known) co_return current->version;
     Instant now = env_.scheduler().Now();
-    if (now >= deadline) co_return absl::DeadlineExceededError("the chain did not change");
+    if (now >= deadline || ends_[log] != ends) {
+      co_return absl::DeadlineExceededError("the chain did not change");
+    }
     Instant until = access_ == Access::kRead ? std::min(deadline, now + kPoll) : deadline;
     Status waited = co_await changed_.Wait(until);
     if (!waited.ok() && !absl::IsDeadlineExceeded(waited)) co_return waited;
   }
+}
+
+void FileMetastore::EndWaits(const std::string& log) {
+  ++ends_[log];
+  changed_.NotifyAll();
 }
 
 Task<StatusOr<std::vector<std::string>>> FileMetastore::List() {

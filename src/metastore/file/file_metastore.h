@@ -24,6 +24,7 @@ class FileMetastore final : public Metastore {
   Task<StatusOr<Versioned>> Read(std::string log) override;
   Task<StatusOr<Version>> Write(std::string log, std::string value, Version expected) override;
   Task<StatusOr<Version>> AwaitChange(std::string log, Version known, Instant deadline) override;
+  void EndWaits(const std::string& log) override;
   Task<StatusOr<std::vector<std::string>>> List() override;
 
  private:
@@ -42,6 +43,7 @@ class FileMetastore final : public Metastore {
   Access access_;
   std::map<std::string, Register> registers_;
   async::Event unlocked_;
+  std::map<std::string, uint64_t> ends_;  // how often the waits of a log were ended
   async::Event changed_;
 };
 

@@ -24,12 +24,19 @@ Task<StatusOr<Version>> MemoryMetastore::Write(std::string log, std::string valu
 
 Task<StatusOr<Version>> MemoryMetastore::AwaitChange(std::string log, Version known,
                                                      Instant deadline) {
+  uint64_t ends = ends_[log];
   for (;;) {
     auto it = registers_.find(log);
     if (it != registers_.end() && it->second.version > known) co_return it->second.version;
+    if (ends_[log] != ends) co_return absl::DeadlineExceededError("the wait was ended");
     Status waited = co_await changed_.Wait(deadline);
     VLOG_CO_RETURN_IF_ERROR(waited);
   }
+}
+
+void MemoryMetastore::EndWaits(const std::string& log) {
+  ++ends_[log];
+  changed_.NotifyAll();
 }
 
 Task<StatusOr<std::vector<std::string>>> MemoryMetastore::List() {

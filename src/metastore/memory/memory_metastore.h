@@ -15,10 +15,12 @@ class MemoryMetastore final : public Metastore {
   Task<StatusOr<Versioned>> Read(std::string log) override;
   Task<StatusOr<Version>> Write(std::string log, std::string value, Version expected) override;
   Task<StatusOr<Version>> AwaitChange(std::string log, Version known, Instant deadline) override;
+  void EndWaits(const std::string& log) override;
   Task<StatusOr<std::vector<std::string>>> List() override;
 
  private:
   std::map<std::string, Versioned> registers_;
+  std::map<std::string, uint64_t> ends_;  // how often the waits of a log were ended
   async::Event changed_;
 };
 

@@ -1,17 +1,44 @@
 #include "metastore/paxos/directory.h"
 
+#include <algorithm>
+
 #include "metastore/paxos/register_value.h"
 
 namespace vlog::metastore {
 namespace {
 
-constexpr uint8_t kFormat = 1;
+// The second one has retired disks; without any the first is written, for older programs.
+constexpr uint8_t kPlainFormat = 1;
+constexpr uint8_t kFormat = 2;
+
+bool Contains(const std::vector<Replica>& list, const Replica& replica) {
+  return std::find(list.begin(), list.end(), replica) != list.end();
+}
 
 }  // namespace
 
+Directory Change(Directory directory, const MemberChange& change) {
+  std::vector<Replica> voters = change.join;
+  for (const Replica& voter : directory.default_acceptors) {
+    auto same_node = [&](const Replica& joining) { return joining.node == voter.node; };
+    bool stays = !Contains(change.leave, voter) && !Contains(change.retire, voter) &&
+                 std::none_of(change.join.begin(), change.join.end(), same_node);
+    if (stays) voters.push_back(voter);
+  }
+  if (!NormalizeAcceptors(&voters).ok()) return directory;
+  directory.default_acceptors = std::move(voters);
+  for (const Replica& disk : change.retire) {
+    if (!Contains(directory.retired, disk)) directory.retired.push_back(disk);
+  }
+  std::sort(directory.retired.begin(), directory.retired.end());
+  for (const auto& [node, address] : change.addresses) directory.addresses[node] = address;
+  return directory;
+}
+
 std::string EncodeDirectory(const Directory& directory) {
   std::string out;
-  PutFixed(&out, kFormat);
+  uint8_t format = directory.retired.empty() ? kPlainFormat : kFormat;
+  PutFixed(&out, format);
   PutReplicas(&out, directory.default_acceptors);
   PutFixed(&out, static_cast<uint32_t>(directory.logs.size()));
   for (const auto& [log, anchor] : directory.logs) {
@@ -24,6 +51,7 @@ std::string EncodeDirectory(const Directory& directory) {
     PutFixed(&out, node.value());
     PutString(&out, address);
   }
+  if (format == kFormat) PutReplicas(&out, directory.retired);
   return out;
 }
 
@@ -51,6 +79,7 @@ StatusOr<Directory> DecodeDirectory(std::string_view data, const std::vector<Rep
     NodeId node(in.Fixed<uint64_t>());
     directory.addresses[node] = std::string(in.String());
   }
+  if (format == kFormat) directory.retired = GetReplicas(in);
   if (!in.done() || !fine) return absl::DataLossError("malformed directory of the cluster");
   return directory;
 }

@@ -27,8 +27,21 @@ struct Directory {
   std::map<std::string, Anchor> logs;
   // Where nodes listen, "host:port", as the operator said last; a hint.
   std::map<NodeId, std::string> addresses;
+  // Disks that were replaced: a node that comes back with one of them is refused. Sorted.
+  std::vector<Replica> retired;
   friend bool operator==(const Directory&, const Directory&) = default;
 };
+
+// What an operator changes about who belongs to the cluster.
+struct MemberChange {
+  std::vector<Replica>
+      join;  // vote on logs created from now on; in place of their nodes' old disks
+  std::vector<Replica> leave;   // do not
+  std::vector<Replica> retire;  // leave, for good
+  std::map<NodeId, std::string> addresses;
+};
+// The directory after that; as it was if nobody would be left to vote.
+Directory Change(Directory directory, const MemberChange& change);
 
 std::string EncodeDirectory(const Directory& directory);
 // "" is the directory of a cluster where nothing was written yet; its acceptors are `first`.

@@ -202,9 +202,12 @@ void OperationCore::Tick() {
       return;
     case Stage::kPausing:
       return std::exchange(query_next_, false) ? Query() : Attempt();
-    case Stage::kQuerying:
     case Stage::kPreparing:
     case Stage::kAccepting:
+      // Who refused this ballot always will, and who is silent may be gone for good.
+      if (proposer_->refused()) return at_own_slot() ? Attempt() : Query();
+      return SendCurrentToAll();
+    case Stage::kQuerying:
       // Requests and answers get lost; every request may be repeated word by word.
       return SendCurrentToAll();
   }

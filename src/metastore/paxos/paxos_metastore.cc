@@ -35,6 +35,7 @@ PaxosMetastore::~PaxosMetastore() { context_->closed = true; }
 Task<void> PaxosMetastore::Close() {
   context_->closed = true;
   for (Orphan& orphan : orphans_) orphan.operation->Stop();
+  for (auto& [number, news] : watches_) news->End();
   co_await tasks_.Join();
 }
 
@@ -73,11 +74,13 @@ Task<StatusOr<Chosen>> PaxosMetastore::ReadLog(std::string log, Instant deadline
   // First where it was seen last, for half of the time; then where the directory says it is.
   Instant now = env_.scheduler().Now();
   Instant until = known_.contains(log) ? now + (deadline - now) / 2 : deadline;
+  uint64_t ends = EndsOf(log);
   for (;;) {
     StatusOr<Chosen> known = co_await Locate(log, deadline);
     VLOG_CO_RETURN_IF_ERROR(known);
     StatusOr<Chosen> chosen = co_await ReadRegister(log, *std::move(known), until);
-    if (absl::IsUnavailable(chosen.status()) && !context_->closed && until < deadline) {
+    bool over = context_->closed || EndsOf(log) != ends;
+    if (absl::IsUnavailable(chosen.status()) && !over && until < deadline) {
       Forget(log);
       until = deadline;
       continue;
@@ -94,7 +97,9 @@ Task<StatusOr<Chosen>> PaxosMetastore::ReadRegister(std::string log, Chosen know
                                                     Instant deadline) {
   OperationCore core = OperationCore::Read(log, std::move(known), &context_->ballots);
   auto operation = std::make_shared<RunningOperation>(context_, std::move(core));
+  auto read = reads_.emplace(log, operation);
   co_await RunningOperation::Drive(operation, deadline);
+  reads_.erase(read);
   Learn(log, operation->core().known());
   StatusOr<Version> outcome = operation->Outcome();
   VLOG_CO_RETURN_IF_ERROR(outcome);
@@ -197,12 +202,13 @@ Task<Status> PaxosMetastore::Reserve(std::string log, Version expected) {
 
 Task<StatusOr<Version>> PaxosMetastore::AwaitChange(std::string log, Version known,
                                                     Instant deadline) {
+  uint64_t ends = EndsOf(log);
   for (;;) {
     Status fine = CheckCall(log);
     VLOG_CO_RETURN_IF_ERROR(fine);
     StatusOr<Chosen> now = co_await Locate(log, std::min(deadline, Patience()));
     if (now.ok() && now->version > known) co_return now->version;
-    if (env_.scheduler().Now() >= deadline) {
+    if (env_.scheduler().Now() >= deadline || EndsOf(log) != ends) {
       co_return absl::DeadlineExceededError("the chain did not change");
     }
     std::string watched = log;
@@ -220,6 +226,33 @@ Task<StatusOr<Version>> PaxosMetastore::AwaitChange(std::string log, Version kno
   }
 }
 
+Task<StatusOr<Versioned>> PaxosMetastore::AwaitNewer(std::string log, Version known,
+                                                     Instant deadline) {
+  StatusOr<Version> changed = co_await AwaitChange(log, known, deadline);
+  VLOG_CO_RETURN_IF_ERROR(changed);
+  auto it = known_.find(log);
+  if (it == known_.end() || it->second.version <= known) co_return co_await Read(std::move(log));
+  Versioned result;
+  result.version = it->second.version;
+  result.value = it->second.value.user;
+  co_return result;
+}
+
+uint64_t PaxosMetastore::EndsOf(const std::string& log) const {
+  auto it = ends_.find(log);
+  return it == ends_.end() ? 0 : it->second;
+}
+
+void PaxosMetastore::EndWaits(const std::string& log) {
+  ++ends_[log];
+  for (auto& [number, news] : watches_) {
+    // One who waits for a log to be made watches the directory.
+    if (news->log == log || news->log == kDirectoryLog) news->End();
+  }
+  auto [begin, end] = reads_.equal_range(log);
+  for (auto it = begin; it != end; ++it) it->second->Stop();
+}
+
 // Returns when the register may be above `known`, after a bounded time in any case.
 Task<Status> PaxosMetastore::AwaitRegister(std::string log, Version known, Instant deadline) {
   auto it = known_.find(log);
@@ -230,18 +263,22 @@ Task<Status> PaxosMetastore::AwaitRegister(std::string log, Version known, Insta
   }
   Duration wait = std::min(options_.watch, deadline - env_.scheduler().Now());
   Version from = std::max(known, it->second.version);
-  WatchResult news = co_await AwaitNews(context_, log, it->second.value.acceptors, from, wait);
-  if (news.version > from) {
-    StatusOr<RegisterValue> value = DecodeRegisterValue(news.chosen.view());
+  auto news = std::make_shared<News>(env_.scheduler(), log);
+  uint64_t number = next_watch_++;
+  watches_[number] = news;
+  co_await AwaitNews(context_, news, it->second.value.acceptors, from, wait);
+  watches_.erase(number);
+  if (news->best.version > from) {
+    StatusOr<RegisterValue> value = DecodeRegisterValue(news->best.chosen.view());
     VLOG_CO_RETURN_IF_ERROR(value);
     Chosen chosen;
-    chosen.version = news.version;
+    chosen.version = news->best.version;
     chosen.value = *std::move(value);
     Learn(log, chosen);
     co_return absl::OkStatus();
   }
   if (context_->closed) co_return absl::CancelledError("the metastore is closed");
-  if (env_.scheduler().Now() >= deadline) co_return absl::OkStatus();
+  if (env_.scheduler().Now() >= deadline || news->ended) co_return absl::OkStatus();
   // Half accepted for some time, or nothing heard: a read completes it, or finds the acceptors'
   // successors.
   Instant until = std::min(deadline, Patience());

@@ -49,6 +49,9 @@ class PaxosMetastore final : public Metastore {
   Task<StatusOr<Version>> Write(std::string log, std::string value, Version expected) override;
   Task<Status> Reserve(std::string log, Version expected) override;
   Task<StatusOr<Version>> AwaitChange(std::string log, Version known, Instant deadline) override;
+  // Without another read: the acceptors tell the value with the news.
+  Task<StatusOr<Versioned>> AwaitNewer(std::string log, Version known, Instant deadline) override;
+  void EndWaits(const std::string& log) override;
   Task<StatusOr<std::vector<std::string>>> List() override;
 
   // Moves a log's register, or the directory's (kDirectoryLog), to other acceptors: a version more
@@ -62,6 +65,9 @@ class PaxosMetastore final : public Metastore {
   // known. kUnavailable, kUnknown: call again.
   Task<Status> SetDefaultAcceptors(std::vector<Replica> acceptors,
                                    std::map<NodeId, std::string> addresses);
+  // The same, relative to whatever the directory says then, so that two operators do not undo each
+  // other's work; and which disks are retired. Idempotent. kUnavailable, kUnknown: call again.
+  Task<Status> ChangeMembers(MemberChange change);
   // The directory as it is now.
   Task<StatusOr<Directory>> ReadDirectory();
   // The version and the acceptors of the next one; of kDirectoryLog as well.
@@ -106,6 +112,7 @@ class PaxosMetastore final : public Metastore {
                                  std::shared_ptr<RunningOperation> operation, Instant deadline);
   std::shared_ptr<RunningOperation> TakeOrphan(const std::string& log, const std::string& user,
                                                Version expected);
+  uint64_t EndsOf(const std::string& log) const;
   Task<Status> AwaitRegister(std::string log, Version known, Instant deadline);
 
   env::Env& env_;
@@ -114,7 +121,12 @@ class PaxosMetastore final : public Metastore {
   std::map<std::string, Chosen> known_;   // the newest decided version of each log in use
   std::vector<Replica> first_acceptors_;  // of the directory; empty until joined
   std::map<std::string, Reservation> reserved_;
-  std::list<Orphan> orphans_;  // oldest first
+  std::list<Orphan> orphans_;                          // oldest first
+  std::map<uint64_t, std::shared_ptr<News>> watches_;  // under way, by number
+  uint64_t next_watch_ = 0;
+  // Reads that are under way, by log; and how often each log's waits were ended.
+  std::multimap<std::string, std::shared_ptr<RunningOperation>> reads_;
+  std::map<std::string, uint64_t> ends_;
   async::TaskGroup tasks_;
 };
 

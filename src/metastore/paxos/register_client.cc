@@ -106,14 +106,6 @@ void RunningOperation::Answered(Replica from, StatusOr<rpc::Reply> reply) {
 
 namespace {
 
-// What the watches of one AwaitNews() have brought so far.
-struct News {
-  explicit News(async::Scheduler& scheduler) : heard(scheduler) {}
-  async::Event heard;
-  WatchResult best;
-  size_t waiting = 0;
-};
-
 void Heard(News& news, Version known, StatusOr<rpc::Reply> reply) {
   --news.waiting;
   news.heard.NotifyAll();
@@ -163,12 +155,11 @@ Task<std::vector<NodeInfo>> AskNodes(std::shared_ptr<RegisterContext> context,
   co_return std::move(census->infos);
 }
 
-Task<WatchResult> AwaitNews(std::shared_ptr<RegisterContext> context, std::string log,
-                            std::vector<Replica> acceptors, Version known, Duration wait) {
-  auto news = std::make_shared<News>(context->env.scheduler());
+Task<void> AwaitNews(std::shared_ptr<RegisterContext> context, std::shared_ptr<News> news,
+                     std::vector<Replica> acceptors, Version known, Duration wait) {
   wait = std::max(wait, Duration(0));
   Instant end = context->env.scheduler().Now() + wait;
-  WatchCall watch{context->cluster, log, known, wait};
+  WatchCall watch{context->cluster, news->log, known, wait};
   for (const Replica& replica : acceptors) {
     rpc::Call call(kWatchMethod, EncodeWatchCall(watch).header, rpc::Payload(),
                    end + context->timing.call_timeout);
@@ -180,11 +171,13 @@ Task<WatchResult> AwaitNews(std::shared_ptr<RegisterContext> context, std::strin
     context->peers.To(replica.node)->Start(std::move(call), std::move(heard));
   }
   // Those who refuse do so at once; one that waits is enough to wait for.
-  while (news->best.version <= known && !news->best.stalled && !context->closed) {
+  auto over = [&] {
+    return news->best.version > known || news->best.stalled || news->ended || context->closed;
+  };
+  while (!over()) {
     Status waited = co_await news->heard.Wait(end);
     if (!waited.ok()) break;
   }
-  co_return news->best;
 }
 
 }  // namespace vlog::metastore

@@ -86,10 +86,25 @@ class RunningOperation : public std::enable_shared_from_this<RunningOperation> {
 Task<std::vector<NodeInfo>> AskNodes(std::shared_ptr<RegisterContext> context,
                                      std::vector<Replica> nodes, size_t enough, Duration wait);
 
-// Asks all `acceptors` at once to tell of a version above `known`, for at most `wait`. The best
-// that was heard: the first newer version, or that something is stalled, or nothing new.
-Task<WatchResult> AwaitNews(std::shared_ptr<RegisterContext> context, std::string log,
-                            std::vector<Replica> acceptors, Version known, Duration wait);
+// What one watch on a register has heard so far.
+struct News {
+  News(async::Scheduler& scheduler, std::string log) : log(std::move(log)), heard(scheduler) {}
+  // Nobody waits for it any more.
+  void End() {
+    ended = true;
+    heard.NotifyAll();
+  }
+  const std::string log;
+  async::Event heard;
+  WatchResult best;  // the first newer version, or that something is stalled, or nothing new
+  size_t waiting = 0;
+  bool ended = false;
+};
+
+// Asks all `acceptors` at once to tell of a version above `known`, for at most `wait` or until
+// News::End(). They answer as soon as they learn of one.
+Task<void> AwaitNews(std::shared_ptr<RegisterContext> context, std::shared_ptr<News> news,
+                     std::vector<Replica> acceptors, Version known, Duration wait);
 
 }  // namespace vlog::metastore
 

@@ -12,8 +12,10 @@ namespace vlog::metastore {
 Task<Status> PaxosMetastore::Join(Instant deadline) {
   std::vector<Replica> seeds;
   for (NodeId node : options_.seeds) seeds.push_back({node, DiskId()});
-  // Whoever is here again could not use what he was told: the newest word counts, so ask all.
-  size_t enough = first_acceptors_.empty() ? 1 : seeds.size();
+  // A node on a fresh disk knows only who voted first, and perhaps none of those disks is left: so
+  // the newest word of several counts. Whoever is here again could not use what he was told: ask
+  // all.
+  size_t enough = first_acceptors_.empty() ? consensus::Majority(seeds.size()) : seeds.size();
   for (;;) {
     Duration wait = std::min(options_.timing.call_timeout, deadline - env_.scheduler().Now());
     std::vector<NodeInfo> infos = co_await AskNodes(context_, seeds, enough, wait);
@@ -111,11 +113,18 @@ Task<StatusOr<Chosen>> PaxosMetastore::LocateByAnchor(std::string log, Anchor an
 }
 
 Task<StatusOr<Chosen>> PaxosMetastore::ReadDirectoryRegister(Instant deadline) {
-  StatusOr<Chosen> known = co_await Locate(kDirectoryLog, deadline);
-  VLOG_CO_RETURN_IF_ERROR(known);
-  StatusOr<Chosen> read = co_await ReadRegister(kDirectoryLog, *std::move(known), deadline);
-  if (absl::IsUnavailable(read.status())) known_.erase(kDirectoryLog);
-  co_return read;
+  // First where it was seen last, for half of the time; then where any node says it is.
+  Instant now = env_.scheduler().Now();
+  Instant until = now + (deadline - now) / 2;
+  for (;;) {
+    StatusOr<Chosen> known = co_await Locate(kDirectoryLog, deadline);
+    VLOG_CO_RETURN_IF_ERROR(known);
+    StatusOr<Chosen> read = co_await ReadRegister(kDirectoryLog, *std::move(known), until);
+    if (!absl::IsUnavailable(read.status())) co_return read;
+    known_.erase(kDirectoryLog);
+    if (until == deadline || context_->closed) co_return read;
+    until = deadline;
+  }
 }
 
 Task<StatusOr<Directory>> PaxosMetastore::ReadDirectory() {
@@ -188,6 +197,17 @@ Task<Status> PaxosMetastore::SetDefaultAcceptors(std::vector<Replica> acceptors,
     return directory != before;
   };
   std::function<bool(Directory&)> change = set;
+  co_return co_await ChangeDirectory(std::move(change), Patience());
+}
+
+Task<Status> PaxosMetastore::ChangeMembers(MemberChange members) {
+  auto apply = [members](Directory& directory) {
+    Directory next = Change(directory, members);
+    if (next == directory) return false;
+    directory = std::move(next);
+    return true;
+  };
+  std::function<bool(Directory&)> change = apply;
   co_return co_await ChangeDirectory(std::move(change), Patience());
 }
 

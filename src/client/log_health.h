@@ -1,0 +1,37 @@
+// How a log fares, put together from what its nodes say. Pure.
+#ifndef VLOG_CLIENT_LOG_HEALTH_H_
+#define VLOG_CLIENT_LOG_HEALTH_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/cluster_view.h"
+
+namespace vlog::client {
+
+// One copy of the open segment.
+struct CopyHealth {
+  Replica replica;
+  bool serves = false;      // that disk does
+  std::optional<Lsn> tail;  // durable there; none: nothing is known
+  uint64_t lag = 0;         // records below the log's tail that it does not have yet
+};
+
+struct LogHealth {
+  // At least this much is committed, by the highest word of any node; more may be by now.
+  Lsn tail;
+  size_t write_quorum = 0;
+  std::vector<CopyHealth> copies;
+  std::vector<loglets::NodeLife> sequencers;
+  // Appends can go on: enough copies serve. The sequencer may be on its way.
+  bool has_quorum = true;
+  std::string problem;  // what is wrong, for people; "" if nothing is
+};
+
+// All empty and well for a log that has ended.
+LogHealth HealthOf(const ClusterView& view, const LogView& log);
+
+}  // namespace vlog::client
+
+#endif  // VLOG_CLIENT_LOG_HEALTH_H_

@@ -1,0 +1,121 @@
+#include "client/placement_plan.h"
+
+#include <algorithm>
+#include <set>
+
+namespace vlog::client {
+namespace {
+
+bool Serves(const ClusterView& view, NodeId node) {
+  return view.Lives({node, Incarnation(), DiskId()});
+}
+
+bool Contains(const std::vector<NodeId>& nodes, NodeId node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+std::string Why(const ClusterView& view, NodeId number) {
+  auto it = view.nodes.find(number);
+  if (it == view.nodes.end()) return "is unknown";
+  const NodeView& node = it->second;
+  if (!node.answer.ok()) return "does not answer: " + Message(node.answer);
+  return absl::StrCat("is ", server::ToString(node.status.state),
+                      node.status.problem.empty() ? "" : ": ", node.status.problem);
+}
+
+}  // namespace
+
+Status CheckWish(const ClusterView& view, const loglets::Placement& wish) {
+  std::vector<NodeId> named = wish.nodes;
+  if (wish.sequencer != NodeId()) named.push_back(wish.sequencer);
+  std::vector<NodeId> all;
+  for (const auto& [node, each] : view.nodes) all.push_back(node);
+  for (NodeId node : named) {
+    if (view.nodes.contains(node)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "there is no node ", node.value(), " in this cluster; its nodes are ", Listed(all)));
+  }
+  std::set<NodeId> different(wish.nodes.begin(), wish.nodes.end());
+  if (different.size() != wish.nodes.size()) {
+    return absl::InvalidArgumentError("a node is named twice: " + Listed(wish.nodes));
+  }
+  if (!wish.nodes.empty() && wish.write_quorum > wish.nodes.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("a write quorum of ", wish.write_quorum,
+                                                   " is impossible on ", wish.nodes.size(),
+                                                   " nodes (", Listed(wish.nodes), ")"));
+  }
+  if (wish.sequencer != NodeId() && !Serves(view, wish.sequencer)) {
+    return absl::UnavailableError(absl::StrCat("node ", wish.sequencer.value(), " ",
+                                               Why(view, wish.sequencer),
+                                               "; it cannot be the sequencer"));
+  }
+  return absl::OkStatus();
+}
+
+StatusOr<loglets::Placement> PlaceNewLog(const ClusterView& view, NewPlacement placement) {
+  loglets::Placement placed = placement.wish;
+  size_t copies = placement.copies;
+  if (!placed.nodes.empty() && copies != 0 && copies != placed.nodes.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("a replication of ", copies,
+                                                   " copies does not fit ", placed.nodes.size(),
+                                                   " nodes (", Listed(placed.nodes), ")"));
+  }
+  if (copies > view.nodes.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        copies, " copies are impossible on a cluster of ", view.nodes.size(), " nodes"));
+  }
+  std::vector<NodeId> in_service = view.InService();
+  if (placed.nodes.empty() && copies == 0) placed.nodes = in_service;
+  for (NodeId node : in_service) {
+    if (placed.nodes.size() < copies && Serves(view, node)) placed.nodes.push_back(node);
+  }
+  if (placed.nodes.size() < copies) {
+    return absl::UnavailableError(absl::StrCat(
+        "only ", placed.nodes.size(), " nodes in service answer (", Listed(placed.nodes), "), ",
+        copies, " are needed; start or 'vlog undrain' some, or name them with --nodes"));
+  }
+  Status fine = CheckWish(view, placed);
+  VLOG_RETURN_IF_ERROR(fine);
+  for (NodeId node : placement.wish.nodes) {
+    if (Serves(view, node)) continue;
+    return absl::UnavailableError(
+        absl::StrCat("node ", node.value(), " ", Why(view, node), "; start it or leave it out"));
+  }
+  return placed;
+}
+
+std::vector<std::string> ReasonsAgainst(const ClusterView& view, const Swap& swap) {
+  std::vector<std::string> reasons;
+  std::vector<NodeId> nodes = NodesOf(swap.after.some_of);
+  for (NodeId node : swap.wish.nodes) {
+    if (Contains(nodes, node)) continue;
+    reasons.push_back(absl::StrCat("node ", node.value(), " ", Why(view, node),
+                                   ", and nobody else knows its disk; start it or leave it out"));
+  }
+  size_t living = view.Living(swap.after.some_of);
+  if (living < swap.after.least) {
+    reasons.push_back(absl::StrCat("the write quorum would be ", swap.after.least, ", and only ",
+                                   living, " of the nodes ", Listed(nodes), " serve"));
+  }
+  for (const loglets::NodeLife& life : swap.after.all_of) {
+    if (view.Lives(life)) continue;
+    reasons.push_back(
+        absl::StrCat("the sequencer's node ", life.node.value(), " ", Why(view, life.node)));
+  }
+  if (swap.after.least < swap.before.least && !swap.allow_fewer_copies) {
+    reasons.push_back(absl::StrCat("records would be on ", swap.after.least,
+                                   " nodes when they are acknowledged, now they are on ",
+                                   swap.before.least,
+                                   "; if that is meant, add --allow-fewer-copies"));
+  }
+  size_t seal = swap.before.some_of.size() + 1 - std::max<size_t>(swap.before.least, 1);
+  size_t sealing = view.Living(swap.before.some_of);
+  if (!swap.before.some_of.empty() && sealing < seal) {
+    reasons.push_back(absl::StrCat(
+        "the open segment cannot be sealed: ", sealing, " of its ", swap.before.some_of.size(),
+        " copies serve (nodes ", Listed(NodesOf(swap.before.some_of)), "), ", seal, " are needed"));
+  }
+  return reasons;
+}
+
+}  // namespace vlog::client

@@ -1,0 +1,37 @@
+// Where a log is to live: what a reconfiguration or a creation would do, and what speaks against
+// it. Pure.
+#ifndef VLOG_CLIENT_PLACEMENT_PLAN_H_
+#define VLOG_CLIENT_PLACEMENT_PLAN_H_
+
+#include <string>
+#include <vector>
+
+#include "client/cluster_view.h"
+
+namespace vlog::client {
+
+// OK: `wish` names only nodes of the cluster, none twice, and a write quorum that fits them.
+// kInvalidArgument says what is wrong; kUnavailable: the sequencer's node does not serve.
+Status CheckWish(const ClusterView& view, const loglets::Placement& wish);
+
+struct NewPlacement {
+  loglets::Placement wish;
+  uint32_t copies = 0;  // N; 0: as many as `wish` names nodes, or every node in service
+};
+// Where a new log goes: on the nodes that are wished, else on the first `copies` nodes in service
+// that serve. kInvalidArgument: impossible in this cluster; kUnavailable: too few nodes serve.
+StatusOr<loglets::Placement> PlaceNewLog(const ClusterView& view, NewPlacement placement);
+
+// A swap of the open segment, as proposed: `after` is what the new kind made of the wish.
+struct Swap {
+  loglets::Placement wish;
+  loglets::Needs before;
+  loglets::Needs after;
+  bool allow_fewer_copies = false;
+};
+// Why the swap would lose a quorum, or records' copies that nobody gave up; empty: go ahead.
+std::vector<std::string> ReasonsAgainst(const ClusterView& view, const Swap& swap);
+
+}  // namespace vlog::client
+
+#endif  // VLOG_CLIENT_PLACEMENT_PLAN_H_

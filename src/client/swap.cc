@@ -1,0 +1,72 @@
+#include "client/swap.h"
+
+#include <utility>
+
+#include "client/log_health.h"
+
+namespace vlog::client {
+namespace {
+
+// The placement in full, so that what is carried out is what was judged.
+loglets::Placement PlacementOf(const loglets::Needs& needs) {
+  loglets::Placement placement;
+  placement.nodes = NodesOf(needs.some_of);
+  placement.write_quorum = static_cast<uint32_t>(needs.least);
+  if (!needs.all_of.empty()) placement.sequencer = needs.all_of.front().node;
+  return placement;
+}
+
+// The chain's last segment with its parameters, which a view does not carry.
+Task<StatusOr<virtuallog::Segment>> LastSegment(Cluster& cluster, std::string log) {
+  StatusOr<metastore::Versioned> value = co_await cluster.metastore().Read(std::move(log));
+  VLOG_CO_RETURN_IF_ERROR(value);
+  StatusOr<virtuallog::Chain> chain = virtuallog::Chain::Decode(value->value);
+  VLOG_CO_RETURN_IF_ERROR(chain);
+  if (chain->ended()) {
+    co_return absl::FailedPreconditionError("the log has ended: " + chain->last().made.reason);
+  }
+  co_return chain->last();
+}
+
+}  // namespace
+
+Task<StatusOr<SwapPlan>> PlanSwap(Cluster& cluster, std::string log,
+                                  virtuallog::ReconfigureRequest request, bool allow_fewer_copies) {
+  SwapPlan plan;
+  LookOptions options;
+  options.only = log;
+  plan.view = co_await Look(cluster, options);
+  VLOG_CO_RETURN_IF_ERROR(plan.view.metastore);
+  StatusOr<virtuallog::Segment> last = co_await LastSegment(cluster, log);
+  VLOG_CO_RETURN_IF_ERROR(last);
+  plan.replaces = last->index;
+  plan.from_kind = last->made.kind;
+  plan.to_kind = request.kind.empty() ? plan.from_kind : request.kind;
+  StatusOr<loglets::LogletKind*> kind = cluster.factory().Find(plan.to_kind);
+  VLOG_CO_RETURN_IF_ERROR(kind);
+  StatusOr<loglets::LogletKind*> before = cluster.factory().Find(plan.from_kind);
+  if (before.ok()) plan.swap.before = (*before)->NeedsOf(last->made.params);
+  plan.swap.wish = request.placement;
+  plan.swap.allow_fewer_copies = allow_fewer_copies;
+  Status fine = CheckWish(plan.view, plan.swap.wish);
+  VLOG_CO_RETURN_IF_ERROR(fine);
+  loglets::ProposeRequest propose;
+  propose.wish = request.placement;
+  propose.previous_kind = last->made.kind;
+  propose.previous_params = last->made.params;
+  // Another kind cannot read the old one's parameters: it stays where the log is.
+  bool moves = plan.to_kind != plan.from_kind && propose.wish.nodes.empty();
+  if (moves) propose.wish.nodes = NodesOf(plan.swap.before.some_of);
+  StatusOr<std::string> params = co_await (*kind)->ProposeParams(std::move(propose));
+  VLOG_CO_RETURN_IF_ERROR(params);
+  plan.swap.after = (*kind)->NeedsOf(*params);
+  plan.refusals = ReasonsAgainst(plan.view, plan.swap);
+  for (const LogView& each : plan.view.logs) {
+    if (each.name == log) plan.about = HealthOf(plan.view, each).tail;
+  }
+  plan.request = std::move(request);
+  plan.request.placement = PlacementOf(plan.swap.after);
+  co_return std::move(plan);
+}
+
+}  // namespace vlog::client
