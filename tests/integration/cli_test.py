@@ -297,55 +297,6 @@ class History(Cli):
         self.run_vlog("check", self.path("h", b""), code=2)
 
 
-class Demo(Cli):
-    def check_demo(self, text, *arguments, lines):
-        keep = self.path("keep")
-        out, _ = self.run_vlog("demo", self.path("text", text), "--keep", keep, *arguments)
-        self.assertEqual(sorted(os.listdir(keep)),
-                         ["chain.json", "input.txt", "read.txt", "summary.json"])
-        with open(os.path.join(keep, "summary.json")) as file:
-            summary = json.load(file)
-        with open(os.path.join(keep, "read.txt"), "rb") as file:
-            read = file.read()
-        records = [r.split(b"\t", 1) for r in read.split(b"\n")] if read else []
-        records.sort(key=lambda r: int(r[0]))
-        self.assertEqual([int(r[0]) for r in records], list(range(lines)))
-        joined = b"\n".join(r[1] for r in records)
-        self.assertEqual(joined + (b"\n" if text.endswith(b"\n") else b""), text)
-        self.assertEqual(summary["lines"], lines)
-        with open(os.path.join(keep, "chain.json")) as file:
-            json.load(file)
-        return summary, out
-
-    def test_the_text_comes_back_and_the_swaps_happened_under_load(self):
-        text = b"".join(b"word %d\n" % (i * i) for i in range(30_000))
-        summary, out = self.check_demo(text, "--writers", "5", "--swaps", "20", lines=30_000)
-        self.assertEqual(summary["swaps"], 20)
-        self.assertGreaterEqual(summary["swaps_under_load"], 15)
-        self.assertGreater(summary["append_gap_ms"]["max"], 0)
-        self.assertIn(b"append gap", out)
-
-    def test_odd_texts_come_back_too(self):
-        self.check_demo(b"a\r\n\n\tb\xff\x00\nlast", lines=4)
-        self.check_demo(b"\n", "--swaps", "2", lines=1)
-        self.check_demo(b"", "--swaps", "2", lines=0)
-        self.check_demo(b"one", "--writers", "1", "--swaps", "0", lines=1)
-
-    def test_nothing_is_left_in_the_temporary_folder(self):
-        temporary = self.path("tmp")
-        os.mkdir(temporary)
-        done = subprocess.run([VLOG, "demo", self.path("text", b"a\nb\n"), "--swaps", "1"],
-                              env={**os.environ, "TMPDIR": temporary}, capture_output=True,
-                              timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(os.listdir(temporary), [])
-
-    def test_a_log_that_is_not_empty_is_refused(self):
-        self.vlog("append", "a")
-        self.vlog("demo", self.path("text", b"a\n"), code=2)
-        self.vlog("demo", self.path("text", b"a\n"), "--log", "demo", "--swaps", "1")
-
-
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)

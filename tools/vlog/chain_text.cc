@@ -1,18 +1,14 @@
 #include "chain_text.h"
 
-#include <algorithm>
-#include <array>
 #include <ctime>
 
 #include "json_text.h"
+#include "table.h"
 
 namespace vlog::cli {
 namespace {
 
 using virtuallog::Segment;
-
-constexpr size_t kColumns = 7;
-using Row = std::array<std::string, kColumns>;
 
 std::string IsoTime(WallTime time) {
   std::time_t seconds = time.unix_millis / 1000;
@@ -21,13 +17,6 @@ std::string IsoTime(WallTime time) {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
   return absl::StrFormat("%s.%03dZ", text, time.unix_millis % 1000);
-}
-
-// Reasons are free text: a control character must not reach the terminal.
-std::string Printable(std::string text) {
-  auto control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
-  std::replace_if(text.begin(), text.end(), control, '?');
-  return text;
 }
 
 Row SegmentRow(const virtuallog::Chain& chain, const Segment& segment) {
@@ -40,25 +29,6 @@ Row SegmentRow(const virtuallog::Chain& chain, const Segment& segment) {
           IsoTime(segment.made_at),
           Printable(segment.made.who),
           Printable(segment.made.reason)};
-}
-
-std::string Layout(const std::vector<Row>& rows) {
-  std::array<size_t, kColumns> width{};
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < kColumns; ++i) width[i] = std::max(width[i], row[i].size());
-  }
-  std::string out;
-  for (const Row& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < kColumns; ++i) {
-      bool number = i < 3;
-      std::string pad(width[i] - row[i].size(), ' ');
-      line += (i > 0 ? "  " : "") + (number ? pad + row[i] : row[i] + pad);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
-  return out;
 }
 
 std::string SegmentJson(const virtuallog::Chain& chain, const Segment& segment) {
@@ -98,8 +68,9 @@ std::string ChainTable(const ChainState& state, size_t max_rows) {
     }
     rows.push_back(SegmentRow(*state.chain, segments[i]));
   }
-  return Layout(rows) + absl::StrCat("trim point ", state.trim_point.value(), ", version ",
-                                     state.version.value(), "\n");
+  return Table(rows, {"INDEX", "BASE", "END"}) +
+         absl::StrCat("trim point ", state.trim_point.value(), ", version ", state.version.value(),
+                      "\n");
 }
 
 std::string ChainJson(const ChainState& state) {

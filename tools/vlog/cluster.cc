@@ -1,95 +1,89 @@
-// The commands that only a cluster has: create, status.
-#include "base/json_text.h"
+// What only a cluster has, apart from operations on its nodes: creating a log, and reconfiguring
+// one with a look ahead.
+#include "client/swap.h"
 #include "commands.h"
 #include "exit_code.h"
-#include "server/node_pages.h"
+#include "server/config_values.h"
 
 namespace vlog::cli {
 namespace {
 
-constexpr Duration kAnswer = std::chrono::seconds(2);
+constexpr char kOtherName[] =
+    "choose another name; 'vlog --cluster ... logs' lists those there are";
 
-struct NodeAnswer {
-  NodeId node;
-  server::Member member;
-  StatusOr<server::NodeStatus> status;
-};
-
-std::string Text(Duration time) {
-  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
-  if (seconds < 120) return absl::StrCat(seconds, "s");
-  if (seconds < 7200) return absl::StrCat(seconds / 60, "m");
-  return absl::StrCat(seconds / 3600, "h");
+std::string Text(const loglets::Needs& needs) {
+  std::string text = absl::StrCat("nodes ", client::Listed(client::NodesOf(needs.some_of)),
+                                  ", write quorum ", needs.least, " of ", needs.some_of.size());
+  for (const loglets::NodeLife& life : needs.all_of) {
+    absl::StrAppend(&text, ", sequencer on node ", life.node.value());
+  }
+  return text;
 }
 
-void PrintNode(const NodeAnswer& answer, Output& out) {
-  std::string head =
-      absl::StrFormat("node %-3d %-22s ", answer.node.value(), answer.member.address);
-  if (!answer.status.ok()) {
-    out.Line(head + "no answer: " + Message(answer.status.status()));
-    return;
-  }
-  const server::NodeStatus& status = *answer.status;
-  out.Line(head + absl::StrFormat("%-8s up %-5s life %d%s%s", server::ToString(status.state),
-                                  Text(status.uptime), status.identity.incarnation.value(),
-                                  status.votes ? ", votes" : "",
-                                  status.problem.empty() ? "" : "; " + status.problem));
-  for (const server::LogletStatus& loglet : status.loglets) {
-    const loglets::HostedLoglet& hosted = loglet.loglet;
-    out.Line(absl::StrFormat("  %-24s %-12s [%d, %d) known %d%s", ToString(hosted.id), hosted.role,
-                             hosted.trim.value(), hosted.tail.value(), hosted.known_tail.value(),
-                             hosted.sealed ? " sealed" : ""));
+void PrintPlan(const std::string& log, const client::SwapPlan& plan, Output& out) {
+  out.Line(absl::StrCat("log ", log, ": segment ", plan.replaces.value(), " would end at LSN ",
+                        plan.about.value(), " or a little later"));
+  out.Line("  from  " + plan.from_kind + ": " + Text(plan.swap.before));
+  out.Line("  to    " + plan.to_kind + ": " + Text(plan.swap.after));
+  for (const auto& [node, view] : plan.view.nodes) {
+    std::string state = "does not answer: " + Message(view.answer);
+    if (view.answer.ok()) {
+      state = absl::StrCat(server::ToString(view.status.state), ", disk ",
+                           server::HexIdText(view.status.identity.disk.value()), ", boot ",
+                           view.status.identity.incarnation.value());
+    }
+    out.Line(absl::StrCat("  node ", node.value(), ": ", state));
   }
 }
 
-void PrintJson(const std::vector<NodeAnswer>& answers, Output& out) {
-  std::string nodes;
-  for (const NodeAnswer& answer : answers) {
-    std::string item =
-        answer.status.ok()
-            ? server::StatusJson(*answer.status)
-            : absl::StrCat("{\"node\":", answer.node.value(),
-                           ",\"error\":", JsonString(Message(answer.status.status())), "}");
-    absl::StrAppend(&nodes, nodes.empty() ? "" : ",", item);
-  }
-  out.Line("{\"nodes\":[" + nodes + "]}");
+ExitCode Refuse(const client::SwapPlan& plan) {
+  Say("refused, nothing was changed");
+  for (const std::string& reason : plan.refusals) Say("  " + reason);
+  return kNotDone;
 }
 
 }  // namespace
 
-Task<int> CreateLog(Shell& shell, std::string name, client::NewLog made) {
+Task<int> CreateLog(Shell& shell, CreateArguments arguments) {
   StatusOr<client::Cluster*> cluster = co_await shell.OpenCluster();
   if (!cluster.ok()) co_return Fail(cluster.status());
-  StatusOr<virtuallog::SharedLog*> existing = co_await (*cluster)->OpenLog(name);
-  if (existing.ok()) {
-    co_return Fail(absl::AlreadyExistsError("there is a log '" + name + "' already"));
-  }
-  if (!absl::IsNotFound(existing.status())) co_return Fail(existing.status());
+  client::LookOptions options;
+  options.logs = false;
+  client::ClusterView view = co_await client::Look(**cluster, options);
+  if (!view.metastore.ok()) co_return Fail(view.metastore);
+  client::NewPlacement wanted;
+  wanted.wish = arguments.made.placement;
+  wanted.copies = arguments.copies;
+  StatusOr<loglets::Placement> placed = client::PlaceNewLog(view, wanted);
+  if (!placed.ok()) co_return Fail(placed.status());
+  client::NewLog made = arguments.made;
+  made.placement = *std::move(placed);
   StatusOr<virtuallog::SharedLog*> log =
-      co_await (*cluster)->OpenOrCreateLog(name, std::move(made));
+      co_await (*cluster)->CreateLog(arguments.name, std::move(made));
+  if (absl::IsAlreadyExists(log.status())) co_return Fail(log.status(), kOtherName);
   if (!log.ok()) co_return Fail(log.status());
-  shell.out().Line(name);
+  shell.out().Line(arguments.name);
   co_return kDone;
 }
 
-Task<int> ShowStatus(Shell& shell, bool json) {
-  StatusOr<client::Cluster*> opened = co_await shell.OpenCluster();
-  if (!opened.ok()) co_return Fail(opened.status());
-  client::Cluster& cluster = **opened;
-  std::vector<NodeAnswer> answers;
-  bool all = true;
-  for (const auto& [node, member] : cluster.members().nodes) {
-    Instant deadline = shell.scheduler().Now() + kAnswer;
-    StatusOr<server::NodeStatus> status = co_await cluster.nodes().StatusOf(node, deadline);
-    all = all && status.ok();
-    answers.push_back({node, member, std::move(status)});
+Task<int> ReconfigureOnCluster(Shell& shell, ReconfigureArguments arguments) {
+  StatusOr<client::Cluster*> cluster = co_await shell.OpenCluster();
+  if (!cluster.ok()) co_return Fail(cluster.status());
+  std::string name = shell.arguments().log;
+  StatusOr<client::SwapPlan> plan =
+      co_await client::PlanSwap(**cluster, name, arguments.request, arguments.allow_fewer_copies);
+  if (!plan.ok()) co_return Fail(plan.status());
+  if (arguments.dry_run) PrintPlan(name, *plan, shell.out());
+  if (!plan->refusals.empty()) co_return Refuse(*plan);
+  if (arguments.dry_run) {
+    shell.out().Line("nothing was changed; run it without --dry-run to do it");
+    co_return kDone;
   }
-  if (json) {
-    PrintJson(answers, shell.out());
-  } else {
-    for (const NodeAnswer& answer : answers) PrintNode(answer, shell.out());
-  }
-  co_return all ? kDone : kNotDone;
+  StatusOr<virtuallog::SharedLog*> log = co_await (*cluster)->OpenLog(name);
+  if (!log.ok()) co_return Fail(log.status());
+  Status done = co_await (*log)->Reconfigure(std::move(plan->request));
+  if (!done.ok()) co_return Fail(done);
+  co_return co_await PrintLastSegment(shell, **log);
 }
 
 }  // namespace vlog::cli

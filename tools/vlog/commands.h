@@ -30,15 +30,32 @@ Task<int> Read(Shell& shell, ReadArguments arguments);
 
 Task<int> Tail(Shell& shell);
 Task<int> Trim(Shell& shell, Lsn to);
-Task<int> Reconfigure(Shell& shell, virtuallog::ReconfigureRequest request);
+
+struct ReconfigureArguments {
+  virtuallog::ReconfigureRequest request{"", "vlog reconfigure"};
+  bool dry_run = false;             // only on a cluster, as the next one
+  bool allow_fewer_copies = false;  // the write quorum may become smaller
+};
+Task<int> Reconfigure(Shell& shell, ReconfigureArguments arguments);
+Task<int> ReconfigureOnCluster(Shell& shell, ReconfigureArguments arguments);
+// "INDEX BASE KIND"
+Task<int> PrintLastSegment(Shell& shell, virtuallog::SharedLog& log);
 Task<int> Seal(Shell& shell, std::string reason);
 Task<int> ShowChain(Shell& shell, bool json);
 Task<int> ListLogs(Shell& shell);
 Task<int> Verify(Shell& shell);
 
 // Only on a cluster.
-Task<int> CreateLog(Shell& shell, std::string name, client::NewLog made);
+struct CreateArguments {
+  std::string name;
+  client::NewLog made;
+  uint32_t copies = 0;  // N of --replication W/N; 0: not given
+};
+Task<int> CreateLog(Shell& shell, CreateArguments arguments);
 Task<int> ShowStatus(Shell& shell, bool json);
+Task<int> DrainNode(Shell& shell, NodeId node);
+Task<int> UndrainNode(Shell& shell, NodeId node);
+Task<int> ReplaceDisk(Shell& shell, NodeId node);
 
 struct CheckArguments {
   std::string history;
@@ -52,8 +69,10 @@ struct DemoArguments {
   uint64_t writers = 8;
   uint64_t swaps = 50;
   std::string keep;
+  bool embedded = false;
 };
-// Without a directory in the shell's arguments it makes a temporary one.
+// On the log that the shell's arguments name. Without one, embedded in a temporary directory, or
+// else on a cluster of its own, of which a node is killed.
 Task<int> Demo(Shell& shell, DemoArguments arguments);
 
 }  // namespace vlog::cli

@@ -23,11 +23,13 @@ Task<int> Trim(Shell& shell, Lsn to) {
   co_return kDone;
 }
 
-Task<int> Reconfigure(Shell& shell, virtuallog::ReconfigureRequest request) {
+Task<int> Reconfigure(Shell& shell, ReconfigureArguments arguments) {
+  virtuallog::ReconfigureRequest& request = arguments.request;
   const std::string& kind = request.kind;
   if (kind == virtuallog::kMarkerKind) {
     co_return Fail(absl::InvalidArgumentError("a marker ends the log: that is 'vlog seal'"));
   }
+  if (shell.on_cluster()) co_return co_await ReconfigureOnCluster(shell, std::move(arguments));
   if (kind == "memory") {
     co_return Fail(absl::InvalidArgumentError(
         "a directory keeps its records, the kind 'memory' does not; use --to local"));
@@ -35,15 +37,20 @@ Task<int> Reconfigure(Shell& shell, virtuallog::ReconfigureRequest request) {
   const loglets::Placement& placement = request.placement;
   bool placed =
       !placement.nodes.empty() || placement.write_quorum > 0 || placement.sequencer != NodeId();
-  if (placed && !shell.on_cluster()) {
+  if (placed || arguments.dry_run || arguments.allow_fewer_copies) {
     co_return Fail(absl::InvalidArgumentError(
-        "--nodes, --write-quorum and --sequencer place a loglet in a cluster; use --cluster"));
+        "--nodes, --write-quorum, --sequencer, --allow-fewer-copies and --dry-run are for loglets "
+        "in a cluster; use --cluster"));
   }
   StatusOr<virtuallog::SharedLog*> log = co_await shell.OpenLog(Shell::Access::kWrite);
   if (!log.ok()) co_return Fail(log.status());
   Status done = co_await (*log)->Reconfigure(std::move(request));
   if (!done.ok()) co_return Fail(done);
-  auto chain = co_await (*log)->ReadChain();
+  co_return co_await PrintLastSegment(shell, **log);
+}
+
+Task<int> PrintLastSegment(Shell& shell, virtuallog::SharedLog& log) {
+  auto chain = co_await log.ReadChain();
   if (!chain.ok()) co_return Fail(chain.status());
   const virtuallog::Segment& last = (*chain)->last();
   shell.out().Line(absl::StrCat(last.index.value(), " ", last.base.value(), " ", last.made.kind));

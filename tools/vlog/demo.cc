@@ -1,4 +1,5 @@
-// vlog demo: a text through many writers, swapped under load, read live, compared byte for byte.
+// vlog demo: a text through many writers while the log is swapped under them and a node is killed,
+// read live and compared byte for byte.
 #include <fcntl.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "commands.h"
 #include "demo_report.h"
 #include "demo_run.h"
+#include "demo_stage.h"
 #include "demo_text.h"
 #include "exit_code.h"
 #include "interrupt.h"
@@ -56,6 +58,12 @@ Status WriteFile(const std::string& path, const std::string& contents) {
   return file ? absl::OkStatus() : absl::UnavailableError("cannot write " + path);
 }
 
+// Where nothing is ever synced.
+bool IsInMemory(const std::string& folder) {
+  struct statfs system {};
+  return ::statfs(folder.c_str(), &system) == 0 && system.f_type == kTmpfsMagic;
+}
+
 // As a link where that is possible: the text may be large.
 Status KeepInput(const std::string& file, const std::string& kept) {
   std::error_code error;
@@ -74,8 +82,9 @@ class DemoCommand {
 
   Task<int> Run() {
     Status done = PrepareFolders();
-    if (done.ok()) done = co_await RunOnLog();
+    if (done.ok()) done = co_await RunUntilStopped();
     Status closed = co_await shell_.Close();
+    stage_.reset();
     if (interrupted_) co_return kInterrupted;
     if (done.ok()) done = closed;
     if (done.ok()) done = Compare();
@@ -112,24 +121,45 @@ class DemoCommand {
     }
     Status made = scratch_.Make(arguments_.keep);
     VLOG_RETURN_IF_ERROR(made);
-    if (shell_.arguments().directory.empty()) shell_.UseDirectory(scratch_.path() + "/log");
-    read_path_ = (arguments_.keep.empty() ? scratch_.path() : arguments_.keep) + "/read.txt";
+    kept_ = arguments_.keep.empty() ? scratch_.path() : arguments_.keep;
+    SetStage();
     return absl::OkStatus();
   }
 
+  void SetStage() {
+    // A log that was named is written where it is.
+    bool named = shell_.on_cluster() || !shell_.arguments().directory.empty();
+    if (!named && !arguments_.embedded) {
+      std::string folder = scratch_.path() + "/cluster";
+      report_.in_memory = IsInMemory(scratch_.path());
+      stage_ = NewClusterStage(shell_, folder, kept_);
+      return;
+    }
+    if (!named) shell_.UseDirectory(scratch_.path() + "/log");
+    stage_ = NewPlainStage(shell_);
+  }
+
+  // From here on an interrupt ends the demo in good order.
+  Task<Status> RunUntilStopped() {
+    GracefulStop stop(shell_.executor(), [this] {
+      interrupted_ = true;
+      if (run_ != nullptr) run_->Stop(absl::CancelledError("interrupted"));
+    });
+    co_return co_await RunOnLog();
+  }
+
   Task<Status> RunOnLog() {
-    StatusOr<virtuallog::SharedLog*> opened = co_await shell_.OpenLog(Shell::Access::kAppend);
+    StatusOr<virtuallog::SharedLog*> opened = co_await stage_->Open();
     VLOG_CO_RETURN_IF_ERROR(opened);
     virtuallog::SharedLog& log = **opened;
+    TellNodes();
     StatusOr<Lsn> tail = co_await log.CheckTail();
     VLOG_CO_RETURN_IF_ERROR(tail);
     if (*tail > Lsn(0)) {
       co_return absl::InvalidArgumentError("the log '" + log.name() +
                                            "' is not empty; the demo needs one of its own");
     }
-    struct statfs system {};
-    report_.in_memory = ::statfs(shell_.arguments().directory.c_str(), &system) == 0 &&
-                        system.f_type == kTmpfsMagic;
+    if (!shell_.on_cluster()) report_.in_memory = IsInMemory(shell_.arguments().directory);
     Status ran = co_await WriteAndRead(log);
     VLOG_CO_RETURN_IF_ERROR(ran);
     tail = co_await log.CheckTail();
@@ -144,28 +174,37 @@ class DemoCommand {
     co_return absl::OkStatus();
   }
 
+  // At once: whoever looks on may want to watch the processes.
+  void TellNodes() {
+    report_.nodes = stage_->nodes();
+    if (report_.nodes.empty()) return;
+    shell_.out().Line(NodesText(report_.nodes));
+    shell_.out().Flush();
+  }
+
   Task<Status> WriteAndRead(virtuallog::SharedLog& log) {
-    int descriptor = ::open(read_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (interrupted_) co_return absl::CancelledError("interrupted");
+    std::string path = ReadPath();
+    int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0) {
-      co_return absl::InvalidArgumentError("cannot write " + read_path_ + ": " +
-                                           std::strerror(errno));
+      co_return absl::InvalidArgumentError("cannot write " + path + ": " + std::strerror(errno));
     }
     Output read_out(descriptor);
     DemoRun::Options options{arguments_.writers, arguments_.swaps, report_.lines};
     {
-      DemoRun run(log, shell_.scheduler(), text_.view(), read_out, options);
-      GracefulStop stop(shell_.executor(), [this, &run] {
-        interrupted_ = true;
-        run.Stop(absl::CancelledError("interrupted"));
-      });
+      DemoRun run(*stage_, log, shell_.scheduler(), text_.view(), read_out, options);
+      run_ = &run;
       report_.result = co_await run.Run();
+      run_ = nullptr;
     }
     ::close(descriptor);
     co_return report_.result.status;
   }
 
+  std::string ReadPath() const { return kept_ + "/read.txt"; }
+
   Status Compare() {
-    StatusOr<MappedFile> read = MappedFile::Open(read_path_);
+    StatusOr<MappedFile> read = MappedFile::Open(ReadPath());
     VLOG_RETURN_IF_ERROR(read);
     return CompareWithText(text_.view(), read->view(), arguments_.writers);
   }
@@ -181,9 +220,11 @@ class DemoCommand {
   Shell& shell_;
   DemoArguments arguments_;
   Scratch scratch_;
+  std::string kept_;  // folder of what --keep keeps, or else the scratch folder
+  std::unique_ptr<DemoStage> stage_;
   MappedFile text_;
-  std::string read_path_;
   DemoReport report_;
+  DemoRun* run_ = nullptr;  // while it runs
   bool interrupted_ = false;
 };
 

@@ -9,36 +9,39 @@ namespace {
 
 constexpr uint64_t kMaxOutstanding = 4096;    // records a writer
 constexpr size_t kMaxWaitingBytes = 4 << 20;  // a writer
+constexpr uint64_t kInFlightAtKill = 1000;    // at least, if the text has so many left
+constexpr int kMostFillings = 10;
+constexpr uint64_t kNoLine = UINT64_MAX;
+constexpr uint64_t kTrickle = 200;  // of an event's share of the text, one part goes on
 constexpr Duration kReadPatience = std::chrono::milliseconds(200);
 constexpr Duration kRetry = std::chrono::milliseconds(5);
 
 }  // namespace
 
-DemoRun::DemoRun(virtuallog::SharedLog& log, async::Scheduler& scheduler, std::string_view text,
-                 Output& read_out, Options options)
-    : log_(log),
+DemoRun::DemoRun(DemoStage& stage, virtuallog::SharedLog& log, async::Scheduler& scheduler,
+                 std::string_view text, Output& read_out, Options options)
+    : stage_(stage),
+      log_(log),
       scheduler_(scheduler),
       text_(text),
       read_out_(read_out),
       options_(options),
+      plan_(PlanEvents(options.swaps, stage.can_crash())),
+      hold_from_(kNoLine),
       changed_(scheduler),
       tasks_(scheduler) {
-  // All writers together stay within half the way from one swap to the next: else a short text
-  // would be written before the swaps begin.
-  uint64_t interval = options.lines / (options.swaps + 1);
-  max_outstanding_ = std::clamp<uint64_t>(interval / 2 / options.writers, 1, kMaxOutstanding);
+  SetShare(options.lines / (plan_.size() + 1));
   for (uint64_t i = 0; i < options.writers; ++i) writers_.push_back({log.NewAppender(), 0});
 }
 
 Task<DemoResult> DemoRun::Run() {
-  started_ = last_ack_ = scheduler_.Now();
+  result_.measure.Start(scheduler_.Now());
   tasks_.Spawn(Feed());
-  tasks_.Spawn(SwapAll());
+  tasks_.Spawn(DoEvents());
   tasks_.Spawn(Follow());
   co_await tasks_.Join();
   for (Writer& writer : writers_) co_await writer.appender->Close();
   progress_.Clear();
-  result_.took = last_ack_ - started_;
   co_return std::move(result_);
 }
 
@@ -47,27 +50,44 @@ void DemoRun::Stop(Status why) {
   changed_.NotifyAll();
 }
 
+Task<void> DemoRun::WaitForChange() {
+  Status waited = co_await changed_.Wait();
+  if (!waited.ok()) Stop(waited);
+}
+
 Task<void> DemoRun::Feed() {
   LineCursor cursor(text_);
   while (!cursor.at_end() && !stopped()) {
-    Writer& writer = writers_[cursor.number() % options_.writers];
-    if (IsAheadOfSwaps(cursor.number()) || writer.outstanding >= max_outstanding_ ||
-        writer.appender->waiting_bytes() >= kMaxWaitingBytes) {
-      Status waited = co_await changed_.Wait();
-      if (!waited.ok()) Stop(waited);
+    if (!MustWait(writers_[cursor.number() % options_.writers], cursor.number())) {
+      Submit(cursor.number(), cursor.line());
+      cursor.Advance(1);
       continue;
     }
-    Submit(cursor.number(), cursor.line());
-    cursor.Advance(1);
+    if (filling_) {  // there cannot be more in flight than now
+      filling_ = false;
+      changed_.NotifyAll();
+    }
+    co_await WaitForChange();
   }
+  fed_ = cursor.at_end();
+  changed_.NotifyAll();
 }
 
-bool DemoRun::IsAheadOfSwaps(uint64_t line) const {
-  // Half an interval behind its point each swap still finds lines to write, also where a swap takes
-  // longer than an interval. With nothing outstanding the writers go on in any case.
-  if (swaps_called_ == options_.swaps || submitted_ == result_.acked) return false;
-  uint64_t half = options_.lines / (options_.swaps + 1) / 2;
-  return line > SwapPoint(swaps_called_ + 1) + half;
+void DemoRun::SetShare(uint64_t share) {
+  share_ = share;
+  // All writers together stay within half the way from one event to the next: else a short text
+  // would be written before the events begin.
+  max_outstanding_ = std::clamp<uint64_t>(share / 2 / options_.writers, 1, kMaxOutstanding);
+}
+
+bool DemoRun::MustWait(const Writer& writer, uint64_t line) const {
+  uint64_t most = max_outstanding_;
+  // Acknowledgements do not come to all writers alike, so each may have twice its share.
+  if (filling_) most = std::max(most, 2 * least_in_flight_ / options_.writers);
+  if (writer.outstanding >= most) return true;
+  if (writer.appender->waiting_bytes() >= kMaxWaitingBytes) return true;
+  // A few are in flight in any case: an event may need them to go on.
+  return line >= hold_from_ && in_flight() > share_ / kTrickle;
 }
 
 void DemoRun::Submit(uint64_t number, std::string_view line) {
@@ -93,19 +113,7 @@ void DemoRun::OnAck(Writer& writer, StatusOr<Lsn> result, size_t bytes) {
   result_.last = std::max(result_.last, *result);
   ++result_.acked;
   result_.bytes += bytes;
-  NoteAckTime(scheduler_.Now());
-}
-
-void DemoRun::NoteAckTime(Instant now) {
-  Duration since = now - last_ack_;
-  last_ack_ = now;
-  if (open_swaps_.empty()) return;
-  for (const OpenSwap& open : open_swaps_) {
-    Duration& gap = result_.swaps[open.index].gap;
-    gap = std::max(gap, since);
-  }
-  // Of those that returned, this is the first acknowledgement after the call.
-  std::erase_if(open_swaps_, [](const OpenSwap& open) { return open.returned; });
+  result_.measure.NoteAck(scheduler_.Now());
 }
 
 void DemoRun::WakeSoon() {
@@ -114,45 +122,59 @@ void DemoRun::WakeSoon() {
   scheduler_.Post([this] {
     wake_posted_ = false;
     changed_.NotifyAll();
-    if (!progress_.Due(scheduler_.Now())) return;
-    progress_.Show(absl::StrFormat("%s of %s lines, %d of %d swaps, reader %s behind",
-                                   Grouped(result_.acked), Grouped(options_.lines),
-                                   result_.swaps.size(), options_.swaps,
-                                   Grouped(result_.acked - std::min(result_.acked, result_.read))));
+    if (progress_.Due(scheduler_.Now())) ShowProgress();
   });
 }
 
-Task<void> DemoRun::SwapAll() {
-  for (uint64_t k = 1; k <= options_.swaps && !stopped(); ++k) {
-    while (!ReadyToSwap(k) && !stopped()) {
-      Status waited = co_await changed_.Wait();
-      if (!waited.ok()) Stop(waited);
-    }
-    if (!stopped()) co_await SwapOnce(k);
+void DemoRun::ShowProgress() {
+  uint64_t behind = result_.acked - std::min(result_.acked, result_.read);
+  progress_.Show(absl::StrFormat("%s of %s lines, %d of %d events, reader %s behind",
+                                 Grouped(result_.acked), Grouped(options_.lines),
+                                 result_.measure.events().size(), plan_.size(), Grouped(behind)));
+}
+
+Task<void> DemoRun::DoEvents() {
+  for (size_t i = 0; i < plan_.size() && !stopped(); ++i) {
+    // What is left of the text is shared by the events that are left.
+    SetShare((options_.lines - result_.acked) / (plan_.size() - i + 1));
+    co_await AwaitAcked(result_.acked + share_);
+    least_in_flight_ = 0;
+    if (plan_[i] == DemoEventKind::kKill) least_in_flight_ = kInFlightAtKill;
+    co_await FillUp();
+    if (!stopped()) co_await DoEvent(plan_[i]);
   }
 }
 
-bool DemoRun::ReadyToSwap(uint64_t k) const {
-  // The first acknowledgement after a swap ends it: two swaps on one pause would show it twice.
-  bool last_swap_over = open_swaps_.empty() || result_.acked == options_.lines;
-  return last_swap_over && result_.acked >= SwapPoint(k);
+Task<void> DemoRun::AwaitAcked(uint64_t due) {
+  while (!stopped() && result_.acked < options_.lines &&
+         (result_.acked < due || !result_.measure.settled())) {
+    co_await WaitForChange();
+  }
 }
 
-Task<void> DemoRun::SwapOnce(uint64_t k) {
-  size_t index = result_.swaps.size();
-  uint64_t acked_before = result_.acked;
-  result_.swaps.emplace_back();
-  open_swaps_.push_back({index, false});
-  swaps_called_ = k;
+Task<void> DemoRun::FillUp() {
+  for (int i = 0; i < kMostFillings; ++i) {
+    filling_ = true;
+    changed_.NotifyAll();
+    while (filling_ && !fed_ && !stopped()) co_await WaitForChange();
+    // Acknowledgements may have come since Feed() could submit no more.
+    if (fed_ || in_flight() >= least_in_flight_) break;
+  }
+  filling_ = false;
+}
+
+Task<void> DemoRun::DoEvent(DemoEventKind kind) {
+  uint64_t acked = result_.acked;
+  // Also where a swap takes longer than its share of the text the next one finds lines to write.
+  // The few other events take what they need, up to a third of what is left.
+  bool swap = kind == DemoEventKind::kSwap;
+  hold_from_ = acked + (swap ? share_ + share_ / 2 : (options_.lines - acked) / 3);
+  result_.measure.BeginEvent(kind, in_flight(), scheduler_.Now());
+  StatusOr<std::string> what = co_await stage_.Perform(kind);
+  result_.measure.EndEvent(what.ok() ? *what : "", submitted_ > acked, scheduler_.Now());
+  hold_from_ = kNoLine;
   changed_.NotifyAll();
-  Instant called = scheduler_.Now();
-  virtuallog::ReconfigureRequest request;
-  request.reason = absl::StrCat("demo swap ", k);
-  Status done = co_await log_.Reconfigure(std::move(request));
-  result_.swaps[index].took = scheduler_.Now() - called;
-  result_.swaps[index].under_load = submitted_ > acked_before;
-  for (OpenSwap& open : open_swaps_) open.returned |= open.index == index;
-  if (!done.ok()) Stop(Annotate(done, absl::StrCat("swap ", k)));
+  if (!what.ok()) Stop(what.status());
 }
 
 Task<void> DemoRun::Follow() {

@@ -25,6 +25,8 @@ void Say(const std::string& message);
 // Says what went wrong and what to do next; returns the exit code for it.
 // REQUIRES: not OK.
 ExitCode Fail(const Status& status);
+// The same with another word on what to do next.
+ExitCode Fail(const Status& status, const std::string& next_step);
 
 }  // namespace vlog::cli
 

@@ -208,11 +208,19 @@ class CommandLine {
     AddFormat(chain);
     CLI::App* reconfigure = Add(
         "reconfigure", "seal the last segment and start another; prints its index, base and kind",
-        "  vlog --dir d reconfigure --to local --reason 'fresh segment'\n",
+        "  vlog --dir d reconfigure --to local --reason 'fresh segment'\n"
+        "  vlog --cluster localhost:7001 --log orders reconfigure --sequencer 2 --dry-run\n"
+        "  vlog --cluster localhost:7001 --log orders reconfigure --nodes 2,3,4\n\n"
+        "On a cluster it is refused if the log could not go on: too few of the nodes serve, or\n"
+        "the sequencer's node does not answer.\n",
         [this](Shell& shell) { return shell.Run(Reconfigure(shell, swap_)); });
-    reconfigure->add_option("--to", swap_.kind, "its kind (default: the same)");
-    reconfigure->add_option("--reason", swap_.reason, "why, for people");
-    AddPlacement(reconfigure, &swap_.placement);
+    reconfigure->add_option("--to", swap_.request.kind, "its kind (default: the same)");
+    reconfigure->add_option("--reason", swap_.request.reason, "why, for people");
+    AddPlacement(reconfigure, &swap_.request.placement);
+    reconfigure->add_flag("--dry-run", swap_.dry_run,
+                          "say what would happen and what speaks against it (cluster)");
+    reconfigure->add_flag("--allow-fewer-copies", swap_.allow_fewer_copies,
+                          "the write quorum may become smaller (cluster)");
     CLI::App* seal = Add("seal", "end the log for good; prints where",
                          "  vlog --dir d seal --reason 'moved to another machine'\n",
                          [this](Shell& shell) { return shell.Run(Seal(shell, seal_reason_)); });
@@ -240,19 +248,81 @@ class CommandLine {
               "node that orders appends (cluster; default: as before)");
   }
 
+  // "W/N"
+  static void ParseReplication(const std::string& text, CreateArguments* create) {
+    size_t slash = text.find('/');
+    if (slash == std::string::npos) {
+      throw CLI::ValidationError(
+          "--replication is W/N, as 2/3: copies before an acknowledgement, "
+          "of how many copies");
+    }
+    uint64_t quorum = ParseNumber(text.substr(0, slash));
+    uint64_t copies = ParseNumber(text.substr(slash + 1));
+    if (quorum < 1 || quorum > copies || copies > 64) {
+      throw CLI::ValidationError("--replication " + text +
+                                 ": W is at least 1 and at most N, N at most 64");
+    }
+    create->made.placement.write_quorum = static_cast<uint32_t>(quorum);
+    create->copies = static_cast<uint32_t>(copies);
+  }
+
   void AddCluster() {
     CLI::App* create =
         Add("create", "make a log on a cluster",
-            "  vlog --cluster localhost:7001 create orders --nodes 1,2,3 --sequencer 2\n",
-            [this](Shell& shell) { return shell.Run(CreateLog(shell, create_name_, create_)); });
-    create->add_option("LOG", create_name_, "its name")->required();
-    create->add_option("--kind", create_.kind, "kind of the first loglet (default: sequencer)");
-    AddPlacement(create, &create_.placement);
-    CLI::App* status = Add("status", "show the nodes of a cluster and what they do",
-                           "  vlog --cluster localhost:7001 status\n"
-                           "  vlog --cluster localhost:7001 status --format json\n",
-                           [this](Shell& shell) { return shell.Run(ShowStatus(shell, json_)); });
+            "  vlog --cluster localhost:7001 create orders --replication 2/3\n"
+            "  vlog --cluster localhost:7001 create orders --nodes 1,2,3 --sequencer 2\n\n"
+            "Without --nodes it lives on nodes in service: all of them, or the first N that\n"
+            "answer. Ends with 1 if there is such a log already.\n",
+            [this](Shell& shell) { return shell.Run(CreateLog(shell, create_)); });
+    create->add_option("LOG", create_.name, "its name")->required();
+    create->add_option("--kind", create_.made.kind,
+                       "kind of the first loglet (default: sequencer)");
+    AddPlacement(create, &create_.made.placement);
+    create
+        ->add_option_function<std::string>(
+            "--replication", [this](const std::string& text) { ParseReplication(text, &create_); },
+            "W copies before an acknowledgement, of N copies (default: a majority of all)")
+        ->type_name("W/N")
+        ->excludes("--write-quorum");
+    CLI::App* status =
+        Add("status", "show the nodes of a cluster, what they do, and how its logs fare",
+            "  vlog --cluster localhost:7001 status\n"
+            "  vlog --cluster localhost:7001,localhost:7002 status --format json\n\n"
+            "LAG: records that a copy is behind. Ends with 0 while the quorums live, though nodes\n"
+            "may be away: a majority of the metastore's voters and the write quorum of each log;\n"
+            "else with 1.\n",
+            [this](Shell& shell) { return shell.Run(ShowStatus(shell, json_)); });
     AddFormat(status);
+    AddOperations();
+  }
+
+  void AddOperations() {
+    CLI::App* drain = Add(
+        "drain", "move everything away from a node, so that it can be stopped",
+        "  vlog --cluster localhost:7001 drain 3\n\n"
+        "Moves sequencers, copies of what is yet to be appended, and votes to other nodes, and\n"
+        "lists the sealed segments that have a copy there; it copies none. Ends with 0 and\n"
+        "'safe to stop', or with 1 and the reason. New logs avoid the node; 'vlog undrain' is\n"
+        "the way back. Run it again whenever it was interrupted.\n",
+        [this](Shell& shell) { return shell.Run(DrainNode(shell, node_)); });
+    AddNumber(drain, "NODE", &node_, "its number")->required();
+    CLI::App* undrain = Add(
+        "undrain", "take a drained node, or a new one, into service",
+        "  vlog --cluster localhost:7001 undrain 3\n"
+        "  vlog --cluster newhost:7001 undrain 4     # a node that the others do not know yet\n\n"
+        "It votes again, new logs may use it, and logs that a drain left with few copies get\n"
+        "one there.\n",
+        [this](Shell& shell) { return shell.Run(UndrainNode(shell, node_)); });
+    AddNumber(undrain, "NODE", &node_, "its number")->required();
+    CLI::App* replace =
+        Add("replace-disk", "let a node's new disk take the place of one that was lost or wiped",
+            "  vlogd --init --node-id 3 --node-data-dir v/3 --cluster-id ID   # on the empty disk\n"
+            "  vlogd --config nodes.toml --node-id 3 --node-data-dir v/3 ... &\n"
+            "  vlog --cluster localhost:7001 replace-disk 3\n\n"
+            "The old disk never counts again: a node that comes back with it is refused. Run it\n"
+            "again whenever it was interrupted.\n",
+            [this](Shell& shell) { return shell.Run(ReplaceDisk(shell, node_)); });
+    AddNumber(replace, "NODE", &node_, "its number")->required();
   }
 
   void AddCheck() {
@@ -264,15 +334,22 @@ class CommandLine {
   }
 
   void AddDemo() {
-    CLI::App* demo = Add("demo", "many writers, swaps under load, a live reader, exact comparison",
+    CLI::App* demo = Add("demo",
+                         "many writers on three nodes, swaps under load, the sequencer killed, a "
+                         "live reader, exact comparison",
                          "  vlog demo words.txt --writers 8 --swaps 50\n"
-                         "  vlog demo words.txt --keep result\n",
+                         "  vlog demo words.txt --keep result\n"
+                         "  vlog demo words.txt --embedded\n",
                          [this](Shell& shell) { return RunDemo(shell); });
     demo->add_option("FILE", demo_.file, "the text")->required();
     AddNumber(demo, "--writers", &demo_.writers, "append handles (default: 8)");
     AddNumber(demo, "--swaps", &demo_.swaps, "reconfigurations under load (default: 50)");
     demo->add_option("--keep", demo_.keep,
-                     "leave input.txt, read.txt, chain.json and summary.json in this folder");
+                     "leave input.txt, read.txt, chain.json, summary.json and the nodes' logs in "
+                     "this folder");
+    demo->add_flag("--embedded", demo_.embedded,
+                   "in this process instead of on nodes of its own; --dir and --cluster name a "
+                   "log that is used as it is");
   }
 
   int RunDemo(Shell& shell) {
@@ -288,9 +365,9 @@ class CommandLine {
   ReadArguments read_;
   Lsn trim_to_;
   bool json_ = false;
-  virtuallog::ReconfigureRequest swap_{"", "vlog reconfigure"};
-  std::string create_name_;
-  client::NewLog create_;
+  ReconfigureArguments swap_;
+  CreateArguments create_;
+  NodeId node_;
   std::string seal_reason_;
   CheckArguments check_;
   DemoArguments demo_;

@@ -43,6 +43,7 @@ class Shell {
 
   const GlobalArguments& arguments() const { return arguments_; }
   void UseDirectory(std::string path) { arguments_.directory = std::move(path); }
+  void UseCluster(std::string addresses) { arguments_.cluster = std::move(addresses); }
   boost::asio::any_io_executor executor() { return context_.get_executor(); }
   // REQUIRES: a directory or a cluster is open.
   async::Scheduler& scheduler() {

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""An operator's commands on real nodes:
+tests/integration/operations_test.py PATH-OF-VLOGD PATH-OF-VLOG [TEST...]"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import vlogd_test  # noqa: E402
+from vlogd_test import PATIENCE, environment, poll  # noqa: E402
+
+VLOG = ""
+
+
+class Operations(vlogd_test.Vlogd):
+    def setUp(self):
+        super().setUp()
+        self.appended = []
+
+    def vlog(self, *arguments, code=0, seeds=None):
+        """(stdout, stderr) of a command on the cluster that ends with `code`."""
+        nodes = [n for n in self.nodes if seeds is None or n.number in seeds]
+        cluster = ",".join("127.0.0.1:%d" % node.rpc_port for node in nodes)
+        done = subprocess.run([VLOG, "--cluster", cluster, *arguments], capture_output=True,
+                              text=True, timeout=2 * PATIENCE, env=environment())
+        self.assertEqual(done.returncode, code, (arguments, done.stdout, done.stderr))
+        return done.stdout, done.stderr
+
+    def refused(self, *arguments, code=1):
+        """What a command says that fails with `code`."""
+        out, err = self.vlog(*arguments, code=code)
+        return err
+
+    def append(self, log, count=5):
+        lines = ["%s %d" % (log, len(self.appended) + i) for i in range(count)]
+        name = os.path.join(self.folder, "lines.txt")
+        with open(name, "w") as file:
+            file.write("".join(line + "\n" for line in lines))
+        self.vlog("--log", log, "append", "--lines", name)
+        self.appended += lines
+
+    def check_all(self, log):
+        out, _ = self.vlog("--log", log, "read")
+        self.assertEqual(out.splitlines(), self.appended)
+
+    def cluster_status(self, code=0):
+        return json.loads(self.vlog("status", "--format", "json", code=code)[0])
+
+    def log_status(self, log, code=0):
+        (found,) = [each for each in self.cluster_status(code)["logs"] if each["log"] == log]
+        return found
+
+    def copies(self, log, code=0):
+        return sorted(copy["node"] for copy in self.log_status(log, code)["copies"])
+
+    def voters(self):
+        return [voter["node"] for voter in self.cluster_status()["metastore"]["voters"]]
+
+    def node(self, number):
+        return self.nodes[number - 1]
+
+    def disk_of(self, number):
+        return self.cluster_status()["nodes"][number - 1]["disk"]
+
+    def wipe(self, number):
+        """The node stops, and starts on an empty disk. The old one's folder."""
+        node = self.node(number)
+        self.assertEqual(node.stop(), 0)
+        old = node.directory + ".old"
+        os.rename(node.directory, old)
+        node.init("--cluster-id", self.cluster)
+        node.start()
+        node.await_ready()
+        return old
+
+    def test_a_log_is_created_as_it_was_asked_for(self):
+        self.start(3)
+        self.assertEqual(self.vlog("create", "wide")[0], "wide\n")
+        self.assertEqual(self.vlog("create", "two", "--replication", "2/2")[0], "two\n")
+        self.vlog("create", "named", "--nodes", "2,3", "--replication", "1/2", "--sequencer", "3")
+        self.assertEqual(self.copies("wide"), [1, 2, 3])
+        self.assertEqual(self.copies("two"), [1, 2])
+        named = self.log_status("named")
+        self.assertEqual([copy["node"] for copy in named["copies"]], [2, 3])
+        self.assertEqual((named["write_quorum"], named["sequencer"]["node"]), (1, 3))
+        self.assertEqual(self.log_status("wide")["write_quorum"], 2)
+        self.assertIn("there is a log 'wide' already", self.refused("create", "wide"))
+        self.assertIn("W/N", self.refused("create", "a", "--replication", "2", code=2))
+        self.assertIn("at most N", self.refused("create", "a", "--replication", "3/2", code=2))
+        self.assertIn("cluster of 3 nodes", self.refused("create", "a", "--replication", "2/4",
+                                                         code=2))
+        self.assertIn("no node 9", self.refused("create", "a", "--nodes", "1,9", code=2))
+        self.assertIn("does not fit", self.refused("create", "a", "--nodes", "1,2",
+                                                   "--replication", "2/3", code=2))
+        self.assertIn("named twice", self.refused("create", "a", "--nodes", "1,1", code=2))
+        # A node that is away gets no copy of a new log.
+        self.node(1).stop(signal.SIGKILL)
+        self.vlog("create", "later", "--replication", "2/2")
+        # Another log needs both of its copies, and status says so.
+        self.assertEqual(self.copies("later", code=1), [2, 3])
+        self.assertIn("only 2 nodes", self.refused("create", "a", "--replication", "2/3"))
+
+    def test_a_dry_run_changes_nothing_and_what_would_lose_a_quorum_is_refused(self):
+        self.start(3)
+        self.vlog("create", "a")
+        self.append("a")
+        before = self.vlog("--log", "a", "chain", "--format", "json")[0]
+        out, _ = self.vlog("--log", "a", "reconfigure", "--sequencer", "2", "--dry-run")
+        for text in ("segment 0", "LSN 5", "sequencer on node 1", "sequencer on node 2",
+                     "nothing was changed"):
+            self.assertIn(text, out)
+        self.assertIn("no node 7", self.refused("--log", "a", "reconfigure", "--nodes", "1,7",
+                                                code=2))
+        for more in ([], ["--dry-run"]):
+            err = self.refused("--log", "a", "reconfigure", "--write-quorum", "1", *more)
+            self.assertIn("--allow-fewer-copies", err)
+        self.assertIn("impossible", self.refused("--log", "a", "reconfigure", "--nodes", "1",
+                                                 code=2))
+        self.node(3).stop(signal.SIGKILL)
+        for more in ([], ["--dry-run"]):
+            err = self.refused("--log", "a", "reconfigure", "--sequencer", "3", *more)
+            self.assertIn("3", err)
+            err = self.refused("--log", "a", "reconfigure", "--write-quorum", "3", *more)
+            self.assertIn("3", err)
+        self.assertEqual(self.vlog("--log", "a", "chain", "--format", "json")[0], before)
+        out, _ = self.vlog("--log", "a", "reconfigure", "--nodes", "1,2", "--write-quorum", "1",
+                           "--allow-fewer-copies")
+        self.assertEqual(out, "1 5 sequencer\n")
+        self.append("a")
+        self.check_all("a")
+        self.assertIn("use --cluster", subprocess.run(
+            [VLOG, "--dir", self.folder, "reconfigure", "--dry-run"], capture_output=True,
+            text=True, env=environment()).stderr)
+
+    def test_status_shows_who_is_away_and_whether_the_quorums_live(self):
+        self.start(3)
+        self.vlog("create", "a", "--sequencer", "1")
+        self.append("a", 7)
+        status = self.cluster_status()
+        self.assertTrue(status["ok"] and status["metastore"]["ok"])
+        self.assertEqual(status["cluster"], self.cluster)
+        for node in status["nodes"]:
+            self.assertEqual((node["state"], node["votes"], node["in_service"], node["copies"]),
+                             ("serving", True, True, 1))
+        poll(lambda: [c["lag"] for c in self.log_status("a")["copies"]] == [0, 0, 0],
+             lambda: "a copy stays behind: %s" % self.log_status("a"))
+        log = self.log_status("a")
+        self.assertEqual((log["ok"], log["problem"], log["kind"], log["tail"]),
+                         (True, "", "sequencer", 7))
+        self.node(3).stop(signal.SIGKILL)
+        status = self.cluster_status()
+        self.assertEqual([n["answers"] for n in status["nodes"]], [True, True, False])
+        self.assertEqual(status["nodes"][2]["state"], "no answer")
+        self.assertEqual(status["logs"][0]["problem"], "1 of 3 copies do not serve")
+        out, _ = self.vlog("status")
+        self.assertIn("2 of 3 voters serve, 2 are needed", out)
+        self.node(2).stop(signal.SIGKILL)
+        status = self.cluster_status(code=1)
+        self.assertIn("no majority", status["metastore"]["problem"])
+        self.assertFalse(status["ok"])
+
+    def test_a_drained_node_stops_without_notice_and_comes_back(self):
+        self.start(3)
+        self.vlog("create", "a", "--sequencer", "3")
+        self.append("a")
+        out, _ = self.vlog("drain", "3")
+        self.assertTrue(out.endswith("safe to stop\n"), out)
+        self.assertIn("log a  segment 0  [0, 5)  on at least 2 of 3 nodes, left: 1, 2", out)
+        self.assertIn("2 of 2 are needed", out)
+        self.assertEqual((self.voters(), self.copies("a")), ([1, 2], [1, 2]))
+        again, _ = self.vlog("drain", "3")
+        self.assertTrue(again.endswith("safe to stop\n"), again)
+        self.assertNotIn("goes on", again)
+        segment = self.log_status("a")["segment"]
+        self.assertEqual(self.node(3).stop(), 0)
+        self.append("a")
+        self.vlog("create", "b")
+        self.assertEqual(self.copies("b"), [1, 2])
+        self.check_all("a")
+        self.assertIn("write quorum is 2", self.refused("drain", "2"))
+        self.assertEqual(self.voters(), [1, 2])
+        self.assertIn("does not answer", self.refused("undrain", "3"))
+        self.assertIn("no node 8", self.refused("drain", "8", code=2))
+        self.node(3).start()
+        self.node(3).await_ready()
+        self.append("a")
+        # Nobody moved anything back unasked.
+        self.assertEqual(self.log_status("a")["segment"], segment)
+        out, _ = self.vlog("undrain", "3")
+        self.assertIn("node 3 is in service", out)
+        self.assertEqual((self.voters(), self.copies("a")), ([1, 2, 3], [1, 2, 3]))
+        self.assertIn("already", self.vlog("undrain", "3")[0])
+        # Its vote and its copy count.
+        self.node(2).stop(signal.SIGKILL)
+        self.append("a")
+        self.check_all("a")
+        self.assertEqual(self.vlog("create", "c", "--replication", "2/2")[0], "c\n")
+
+    def test_a_wiped_node_counts_again_once_its_disk_is_replaced_and_the_old_disk_never(self):
+        self.start(3)
+        self.vlog("create", "a", "--sequencer", "3")
+        self.append("a")
+        self.assertIn("nothing to do", self.vlog("replace-disk", "3")[0])
+        lost = self.disk_of(3)
+        self.node(3).stop()
+        self.assertIn("does not answer", self.refused("replace-disk", "3"))
+        self.node(3).start()
+        self.node(3).await_ready()
+        old = self.wipe(3)
+        status = self.cluster_status()["nodes"][2]
+        self.assertEqual((status["state"], status["votes"]), ("serving", False))
+        self.append("a")
+        # Two are no majority of three that one could lose.
+        self.node(2).stop(signal.SIGKILL)
+        self.assertIn("no majority", self.refused("replace-disk", "3"))
+        self.node(2).start()
+        self.node(2).await_ready()
+        out, _ = self.vlog("replace-disk", "3")
+        self.assertIn("its new disk counts", out)
+        self.assertIn(lost + " of node 3 never counts again", out)
+        self.assertIn("log a  segment 0  [0, 5)  on at least 2 of 3 nodes, left: 1, 2", out)
+        new = self.disk_of(3)
+        self.assertNotEqual(new, lost)
+        for copy in self.log_status("a")["copies"]:
+            self.assertEqual(copy["disk"], self.disk_of(copy["node"]))
+        self.assertIn("nothing to do", self.vlog("replace-disk", "3")[0])
+        # Its vote and its copy count.
+        self.node(2).stop(signal.SIGKILL)
+        self.append("a")
+        self.node(2).start()
+        self.node(2).await_ready()
+        self.check_all("a")
+        # The old disk is put back.
+        self.node(3).stop()
+        kept = self.node(3).directory + ".new"
+        os.rename(self.node(3).directory, kept)
+        os.rename(old, self.node(3).directory)
+        self.node(3).start()
+        self.assertEqual(self.node(3).wait(), 1)
+        self.assertIn("was replaced by 'vlog replace-disk 3'", self.node(3).log())
+        shutil.rmtree(self.node(3).directory)
+        os.rename(kept, self.node(3).directory)
+        self.node(3).start()
+        self.node(3).await_ready()
+        self.append("a")
+        self.assertEqual(self.disk_of(3), new)
+        self.check_all("a")
+
+    def test_every_disk_can_be_replaced_one_after_the_other(self):
+        self.start(3)
+        self.vlog("create", "a", "--replication", "3/3")
+        self.append("a")
+        for number in (1, 2, 3):
+            self.wipe(number)
+            out, _ = self.vlog("replace-disk", str(number), seeds=[1 + number % 3])
+            # Nothing is copied: the records of before are on fewer disks each time.
+            self.assertEqual("NOT ENOUGH" in out, number == 3, out)
+            self.append("a")
+        status = self.cluster_status()
+        self.assertEqual([v["serves"] for v in status["metastore"]["voters"]], [True] * 3)
+        self.assertEqual(self.log_status("a")["write_quorum"], 3)
+        # A client that begins with any of them finds its way.
+        for number in (1, 2, 3):
+            out, _ = self.vlog("--log", "a", "append", "after all", seeds=[number])
+            self.assertEqual(out, "%d %d\n" % (19 + number, 19 + number))
+
+
+if __name__ == "__main__":
+    vlogd_test.VLOGD = os.path.abspath(sys.argv[1])
+    VLOG = os.path.abspath(sys.argv[2])
+    unittest.main(argv=[sys.argv[0]] + sys.argv[3:])
