@@ -1,21 +1,11 @@
-// The benchmarks, by group: each prints rows of ours against a reference of the same run.
+// The benchmarks of the embedded log, by group.
 #ifndef VLOG_BENCH_GROUPS_H_
 #define VLOG_BENCH_GROUPS_H_
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
-#include "base/status.h"
+#include "group.h"
 
 namespace vlog::bench {
 
-struct Settings {
-  std::string directory;  // an existing folder for scratch data
-  bool quick = false;     // small sizes: all groups in less than two minutes
-};
-
-// A status other than OK says that a group could not be measured, never that it was slow.
 Status RunLatency(const Settings& settings);
 Status RunMany(const Settings& settings);
 Status RunRocks(const Settings& settings);
@@ -24,13 +14,6 @@ Status RunVirtualization(const Settings& settings);
 Status RunReading(const Settings& settings);
 Status RunStartup(const Settings& settings);
 
-struct Group {
-  std::string name;
-  std::string about;
-  uint64_t quick_bytes;  // of disk that it needs
-  uint64_t full_bytes;
-  Status (*run)(const Settings& settings);
-};
 // What writes most comes last: many a disk is slower for a while after gigabytes.
 inline const std::vector<Group>& Groups() {
   constexpr uint64_t kGiB = uint64_t{1} << 30;

@@ -1,43 +1,7 @@
 // vlog-bench: the embedded log against the disk itself and against peers.
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cstdio>
 
 #include "groups.h"
-#include "report.h"
-#include "scratch.h"
-
-namespace {
-
-using vlog::bench::Group;
-using vlog::bench::Groups;
-using vlog::bench::Settings;
-
-int Fail(const vlog::Status& status) {
-  std::fprintf(stderr, "vlog-bench: %s\n", vlog::Message(status).c_str());
-  return 1;
-}
-
-int RunGroups(const Settings& settings, const std::vector<std::string>& only) {
-  auto chosen = [&](const Group& group) {
-    return only.empty() || std::find(only.begin(), only.end(), group.name) != only.end();
-  };
-  for (const Group& group : Groups()) {
-    if (!chosen(group)) continue;
-    uint64_t bytes = settings.quick ? group.quick_bytes : group.full_bytes;
-    vlog::Status space = vlog::bench::CheckFreeSpace(settings.directory, bytes, group.name);
-    if (!space.ok()) return Fail(space);
-  }
-  vlog::bench::PrintHeader();
-  for (const Group& group : Groups()) {
-    if (!chosen(group)) continue;
-    vlog::Status run = group.run(settings);
-    if (!run.ok()) return Fail(vlog::Annotate(run, group.name));
-  }
-  return 0;
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{
@@ -45,10 +9,8 @@ int main(int argc, char** argv) {
       "take\n"
       "turns on the same disk, and the ratio is the median over the rounds. All appends are "
       "synced."};
-  Settings settings;
-  settings.directory = ".";
-  std::vector<std::string> names;
-  for (const Group& group : Groups()) names.push_back(group.name);
+  vlog::bench::Settings settings;
+  std::vector<std::string> names = vlog::bench::NamesOf(vlog::bench::Groups());
   std::vector<std::string> only;
   bool list = false;
   app.add_option("--dir", settings.directory,
@@ -78,10 +40,8 @@ int main(int argc, char** argv) {
   if (probe->parsed()) return vlog::bench::ProbeStartup(directory);
   if (fill->parsed()) return vlog::bench::FillLog(directory, records, close);
   if (list) {
-    for (const Group& group : Groups()) {
-      std::printf("%-16s %s\n", group.name.c_str(), group.about.c_str());
-    }
+    vlog::bench::PrintGroups(vlog::bench::Groups());
     return 0;
   }
-  return RunGroups(settings, only);
+  return vlog::bench::RunGroups("vlog-bench", vlog::bench::Groups(), settings, only);
 }

@@ -2,17 +2,13 @@
 #ifndef VLOG_BENCH_OPENED_LOG_H_
 #define VLOG_BENCH_OPENED_LOG_H_
 
-#include <boost/asio/io_context.hpp>
 #include <memory>
 #include <string>
 
-#include "async/task_group.h"
 #include "embedded/directory.h"
+#include "run_on.h"
 
 namespace vlog::bench {
-
-// Runs `task`, which lives on `context`, and everything that it leaves behind, on this thread.
-Status RunOn(boost::asio::io_context& context, Task<Status> task);
 
 struct OpenedLog {
   std::unique_ptr<embedded::Directory> directory;
