@@ -15,8 +15,8 @@
 namespace vlog::checker {
 
 struct Options {
-  // Damage was injected beyond what the replication tolerates, so readers may declare data loss,
-  // and a trim that was told may be lost as well.
+  // Damage was injected beyond what the replication tolerates, so readers may declare data loss.
+  // A trim that was told may be lost as well, and a gap may cover positions that were never used.
   bool allow_data_loss = false;
 };
 

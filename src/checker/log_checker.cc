@@ -9,6 +9,9 @@ namespace vlog::checker {
 using Claim = Linearizability::Claim;
 using Proof = Linearizability::Proof;
 
+// Keeps absurd positions of a history from filling the memory.
+constexpr uint64_t kMostUnused = 1 << 20;
+
 LogChecker::LogChecker(const Operations& operations, bool allow_data_loss, Verdict& verdict,
                        Counts& counts)
     : operations_(operations),
@@ -16,7 +19,7 @@ LogChecker::LogChecker(const Operations& operations, bool allow_data_loss, Verdi
       verdict_(verdict),
       counts_(counts),
       order_(operations, verdict),
-      records_(operations, order_, verdict),
+      records_(operations, order_, verdict, allow_data_loss ? kMostUnused : 0),
       trims_(operations, verdict),
       chain_(operations, verdict) {}
 

@@ -33,9 +33,10 @@ inline constexpr SessionIndex kNoSession = std::numeric_limits<SessionIndex>::ma
 // number is a retry of the same batch. Not thread-safe.
 class Records {
  public:
-  // All must outlive this.
-  Records(const Operations& operations, Linearizability& order, Verdict& verdict)
-      : operations_(operations), order_(order), verdict_(verdict) {}
+  // The references must outlive this. `unused`: how many positions may belong to no record, because
+  // a gap that damage left covers as much as may have been there.
+  Records(const Operations& operations, Linearizability& order, Verdict& verdict, uint64_t unused)
+      : operations_(operations), order_(order), verdict_(verdict), unused_(unused) {}
 
   // An append, or a retry of one, was invoked. Returns kNoBatch after a violation.
   BatchIndex Invoke(OpIndex op, SessionIndex session, std::optional<uint64_t> seq,
@@ -51,7 +52,7 @@ class Records {
 
   uint32_t count(BatchIndex batch) const { return batches_[batch].count; }
   // Whether the records invoked so far, failed ones excepted, can fill all positions below `end`.
-  bool Bounded(Position end) const { return end <= possible_; }
+  bool Bounded(Position end) const { return end <= possible_ + unused_; }
   // The operation that acknowledged the record at `at`, or kNoOp.
   OpIndex AckOf(Position at) const;
 
@@ -83,6 +84,7 @@ class Records {
   const Operations& operations_;
   Linearizability& order_;
   Verdict& verdict_;
+  const uint64_t unused_;
 
   // Values are interned: a deque keeps the text in place, so that the index may point into it.
   std::deque<std::string> texts_;

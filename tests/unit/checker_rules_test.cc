@@ -81,6 +81,12 @@ TEST_CASE("Checker: nothing is invented") {
   CHECK(Judge(hole) == violation::kUnexplained);
   H far = H().Append(1, kA, 1000000000);
   CHECK(Judge(far) == violation::kUnexplained);
+  CHECK(Judge(far, Options{.allow_data_loss = true}) == violation::kUnexplained);
+  // A gap that damage left may cover positions that were never used.
+  H unused =
+      H().Append(1, kA, 3).Read(2, "[0,4]", R"([{"gap":[0,3],"reason":"data_loss"},[3,"a"]])");
+  CHECK(Judge(unused) == violation::kUnexplained);
+  CHECK(Judge(unused, Options{.allow_data_loss = true}) == "");
   H far_read = H().Invoke(1, "append", kA).Read(2, "[1000000000]", R"([[1000000000,"a"]])");
   CHECK(Judge(far_read) == violation::kUnexplained);
 }
