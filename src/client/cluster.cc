@@ -47,7 +47,8 @@ Task<Status> Cluster::Find() {
   for (const auto& [node, member] : members_.nodes) nodes.push_back(node);
   options.seeds = nodes;
   metastore_ = std::make_unique<metastore::PaxosMetastore>(*env_, nodes_->peers(), options);
-  RegisterKinds(*env_, nodes_->peers(), nodes, &factory_);
+  auto in_service = [this] { return metastore_->NodesInService(); };
+  RegisterKinds(*env_, nodes_->peers(), nodes, in_service, &factory_);
   co_return absl::OkStatus();
 }
 

@@ -21,7 +21,8 @@ bool ClusterView::Lives(const loglets::NodeLife& life) const {
 }
 
 bool ClusterView::Serves(const Replica& replica) const {
-  return Lives({replica.node, Incarnation(), replica.disk});
+  return Lives({replica.node, Incarnation(), replica.disk}) &&
+         !nodes.at(replica.node).status.lost_votes;
 }
 
 size_t ClusterView::Serving(const std::vector<Replica>& replicas) const {

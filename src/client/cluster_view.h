@@ -59,8 +59,9 @@ struct ClusterView {
   std::vector<LogView> logs;
   std::vector<std::string> unfinished;  // names of logs whose creation did not end
 
-  // Whether this disk, or this life, answers and serves now.
+  // Whether this disk answers and can vote now.
   bool Serves(const Replica& replica) const;
+  // Whether this life answers and serves now.
   bool Lives(const loglets::NodeLife& life) const;
   size_t Serving(const std::vector<Replica>& replicas) const;
   size_t Living(const std::vector<loglets::NodeLife>& lives) const;

@@ -122,6 +122,7 @@ MembershipPlan PlanUndrain(const ClusterView& view, NodeId node) {
                            " has another disk than the one that votes: that is 'vlog replace-disk ",
                            node.value(), "'");
   }
+  if (refusal.empty()) refusal = WhyRetired(view, self);
   if (!refusal.empty()) {
     plan.refusals.push_back(refusal);
     return plan;

@@ -5,9 +5,10 @@
 namespace vlog::client {
 
 void RegisterKinds(env::Env& env, rpc::Peers& peers, std::vector<NodeId> nodes,
-                   loglets::LogletFactory* factory) {
+                   loglets::NodesInService in_service, loglets::LogletFactory* factory) {
   loglets::SequencerKindOptions sequencer;
   sequencer.nodes = std::move(nodes);
+  sequencer.in_service = std::move(in_service);
   factory->Register(loglets::NewSequencerKind(env, peers, std::move(sequencer)));
 }
 

@@ -11,10 +11,10 @@
 
 namespace vlog::client {
 
-// One line a kind. `nodes`: where loglets live if nobody says so. Env and peers outlive the
-// factory.
+// One line a kind. `nodes`: where loglets live if nobody says so, as far as they are in service.
+// Env and peers, and what `in_service` asks, outlive the factory.
 void RegisterKinds(env::Env& env, rpc::Peers& peers, std::vector<NodeId> nodes,
-                   loglets::LogletFactory* factory);
+                   loglets::NodesInService in_service, loglets::LogletFactory* factory);
 
 }  // namespace vlog::client
 

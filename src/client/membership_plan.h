@@ -22,6 +22,7 @@ struct RegisterMove {
 // The log gets another segment, placed so.
 struct LogMove {
   std::string log;
+  SegmentIndex replaces;  // the log's last segment; another one means that the plan is stale
   loglets::Placement to;
   std::string reason;
 };
@@ -59,10 +60,10 @@ struct SealedCopy {
   SegmentIndex index;
   Lsn base;
   Lsn end;
-  std::vector<NodeId> others;  // nodes that still have the disk of another copy, as far as known
+  std::vector<NodeId> others;  // nodes that serve now and have the disk of another copy
   size_t copies = 0;           // N, when it was written
   size_t least = 0;            // each record is on so many of them at least
-  size_t lost = 0;             // of the copies, with this one
+  size_t lost = 0;             // of the copies, with this one and those on silent nodes
   // True if each record is on another copy, whichever servers had it.
   bool readable() const { return least > lost; }
 };

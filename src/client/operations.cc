@@ -37,6 +37,7 @@ Task<Status> MoveLog(Cluster& cluster, LogMove move, Progress tell) {
   if (!log.ok()) co_return Annotate(log.status(), what);
   virtuallog::ReconfigureRequest request;
   request.reason = move.reason;
+  request.replaces = move.replaces;
   request.placement = std::move(move.to);
   std::string nodes = Listed(request.placement.nodes);
   std::string sequencer;
@@ -85,6 +86,7 @@ Task<Status> CarryOut(Cluster& cluster, MembershipPlan plan, Progress tell) {
     stale = stale || absl::IsAborted(moved);
     if (!moved.ok() && !absl::IsAborted(moved)) co_return moved;
   }
+  if (stale) co_return co_await cluster.env().scheduler().Sleep(kBetweenRounds);
   for (LogMove& move : plan.logs) {
     Status moved = co_await MoveLog(cluster, std::move(move), tell);
     stale = stale || absl::IsAborted(moved);

@@ -38,6 +38,14 @@ std::string WhyUnusable(const ClusterView& view, NodeId number) {
   return "";
 }
 
+std::string WhyRetired(const ClusterView& view, const Replica& replica) {
+  if (!Contains(view.directory.retired, replica)) return "";
+  return absl::StrFormat(
+      "disk %016x of node %d was replaced before and never counts again: empty its directory, "
+      "format it with 'vlogd --init' and start it",
+      replica.disk.value(), replica.node.value());
+}
+
 LogMover::LogMover(const ClusterView& view, std::string reason, MembershipPlan* plan)
     : view_(view), reason_(std::move(reason)), plan_(plan) {
   for (const LogView& log : view.logs) {
@@ -49,6 +57,7 @@ LogMover::LogMover(const ClusterView& view, std::string reason, MembershipPlan* 
 void LogMover::Move(const LogView& log, std::vector<NodeId> nodes, NodeId avoid) {
   LogMove move;
   move.log = log.name;
+  move.replaces = log.open_segment()->index;
   move.reason = reason_;
   const Needs& needs = log.open_segment()->needs;
   if (!needs.all_of.empty()) {

@@ -25,6 +25,8 @@ bool NodeServes(const ClusterView& view, NodeId node);
 std::string WhyUnknown(const ClusterView& view, NodeId node);
 // "" if the node can be given a part; else why not. REQUIRES: the view has it.
 std::string WhyUnusable(const ClusterView& view, NodeId node);
+// "" if the disk may count; else why it never will again.
+std::string WhyRetired(const ClusterView& view, const Replica& replica);
 
 // Moves the open segments of logs, so that each node in the end has about as many sequencers.
 class LogMover {

@@ -48,12 +48,7 @@ MembershipPlan PlanReplaceDisk(const ClusterView& view, NodeId node) {
   std::string refusal = WhyUnknown(view, node);
   if (refusal.empty()) refusal = WhyUnusable(view, node);
   Replica self{node, view.DiskOf(node)};
-  if (refusal.empty() && Contains(view.directory.retired, self)) {
-    refusal = absl::StrFormat(
-        "disk %016x of node %d was replaced before and never counts again: empty its directory, "
-        "format it with 'vlogd --init' and start it",
-        self.disk.value(), node.value());
-  }
+  if (refusal.empty()) refusal = WhyRetired(view, self);
   if (!refusal.empty()) {
     plan.refusals.push_back(refusal);
     return plan;

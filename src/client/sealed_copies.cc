@@ -34,7 +34,8 @@ std::vector<SealedCopy> SealedCopies(const ClusterView& view, const IsGoing& goi
       copy.copies = all.size();
       copy.least = segment.needs.least;
       for (const NodeLife& life : all) {
-        bool lost = going(life) || IsGone(view, life);
+        // Nobody knows whether a node that is silent comes back.
+        bool lost = going(life) || IsGone(view, life) || !view.Lives(life);
         if (lost) ++copy.lost;
         if (!lost) copy.others.push_back(life.node);
       }

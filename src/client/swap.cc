@@ -66,6 +66,7 @@ Task<StatusOr<SwapPlan>> PlanSwap(Cluster& cluster, std::string log,
   }
   plan.request = std::move(request);
   plan.request.placement = PlacementOf(plan.swap.after);
+  plan.request.replaces = plan.replaces;
   co_return std::move(plan);
 }
 

@@ -2,6 +2,7 @@
 #ifndef VLOG_LOGLETS_FACTORY_H_
 #define VLOG_LOGLETS_FACTORY_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,9 @@ struct ProposeRequest {
   std::string previous_kind;
   std::string previous_params;
 };
+
+// The nodes that may be given new work, asked anew each time: not those that an operator drained.
+using NodesInService = std::function<Task<StatusOr<std::vector<NodeId>>>()>;
 
 // One life of a node on one disk; incarnation or disk 0: whichever it has now.
 struct NodeLife {

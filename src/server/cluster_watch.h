@@ -31,6 +31,8 @@ class ClusterWatch {
   Task<void> Stop();
 
   uint64_t fail_overs() const { return monitor_.fail_overs(); }
+  // As the metastore says now.
+  Task<StatusOr<std::vector<NodeId>>> NodesInService() { return metastore_.NodesInService(); }
   // How this node finds the others.
   ConnectionHealth& health() { return health_; }
 

@@ -28,8 +28,6 @@ struct Hearing {
 
 Liveness Judge(const rpc::NodeHealth& health, const loglets::NodeLife& wanted, Instant now,
                const SuspicionBounds& bounds) {
-  bool known = health.incarnation != Incarnation();
-  if (known && wanted.disk != DiskId() && health.disk != wanted.disk) return Liveness::kDead;
   bool later = wanted.incarnation != Incarnation() && health.incarnation > wanted.incarnation;
   if (later) return Liveness::kDead;
   // Anything that was heard since then, over another connection, speaks against a failure.
@@ -37,7 +35,12 @@ Liveness Judge(const rpc::NodeHealth& health, const loglets::NodeLife& wanted, I
   if (failed && *health.failure == env::Disconnect::kRefused) return Liveness::kDead;
   if (failed) return Liveness::kSuspected;
   Duration bound = std::clamp(kTimesUsual * health.usual_gap, bounds.shortest, bounds.longest);
-  return now - health.last_heard > bound ? Liveness::kSuspected : Liveness::kAlive;
+  bool silent = now - health.last_heard > bound;
+  // Disks have no order: only a node that is heard now proves which one it has.
+  bool known = health.incarnation != Incarnation();
+  bool other_disk = known && wanted.disk != DiskId() && health.disk != wanted.disk;
+  if (other_disk && !silent) return Liveness::kDead;
+  return silent ? Liveness::kSuspected : Liveness::kAlive;
 }
 
 ConnectionHealth::ConnectionHealth(env::Env& env, rpc::Peers& peers, SuspicionBounds bounds)

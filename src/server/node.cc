@@ -182,7 +182,8 @@ void Node::TellJoined() {
 
 void Node::StartWatch() {
   std::vector<NodeId> nodes = ConfiguredNodes(config_);
-  client_kinds_(env_, *peers_, nodes, &client_factory_);
+  auto in_service = [this] { return watch_->NodesInService(); };
+  client_kinds_(env_, *peers_, nodes, in_service, &client_factory_);
   SuspicionBounds bounds{config_.timeouts.suspect_min, config_.timeouts.suspect_max};
   std::vector<loglets::KindHost*> hosts;
   for (const HostedKind& hosted : hosts_) hosts.push_back(hosted.host.get());

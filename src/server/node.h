@@ -34,7 +34,8 @@ struct NodeOptions {
   NodeConfig config;
   std::vector<std::unique_ptr<loglets::HostableKind>> kinds;
   // Registers the same kinds as clients see them, for the monitor; null: the node watches nothing.
-  std::function<void(env::Env&, rpc::Peers&, std::vector<NodeId>, loglets::LogletFactory*)>
+  std::function<void(env::Env&, rpc::Peers&, std::vector<NodeId>, loglets::NodesInService,
+                     loglets::LogletFactory*)>
       client_kinds;
   std::string version;  // of the program, for people
 };

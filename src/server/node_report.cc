@@ -49,6 +49,7 @@ NodeStatus Node::status() const {
   KnownDirectory known = DirectoryKnownTo(acceptor_->core());
   status.directory_version = known.version;
   status.votes = acceptor_->core().votes() && known.Votes(identity().replica());
+  status.lost_votes = acceptor_->core().formatted() && !acceptor_->core().votes();
   status.voters = std::move(known.voters);
   status.journal.stats = journal_->stats();
   status.journal.segments = journal_->segment_count();

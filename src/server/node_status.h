@@ -63,6 +63,7 @@ struct NodeStatus {
   Version directory_version;             // of the cluster's register, as far as it is known here
   std::vector<Replica> voters;           // on the version after that
   bool votes = false;                    // it is one of them, and its acceptor lost nothing
+  bool lost_votes = false;               // its acceptor lost entries: it never votes again
   JournalStatus journal;
   rpc::ServerStats rpc;
   std::vector<PeerStatus> peers;  // by node

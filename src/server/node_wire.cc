@@ -152,6 +152,7 @@ rpc::Message EncodeStatus(const NodeStatus& status) {
   out.set_advertise(status.advertise);
   Put(status.first_acceptors, out.mutable_first_acceptors());
   out.set_votes(status.votes);
+  out.set_lost_votes(status.lost_votes);
   out.set_directory_version(status.directory_version.value());
   Put(status.voters, out.mutable_voters());
   Put(status.journal, out.mutable_journal());
@@ -182,6 +183,7 @@ StatusOr<NodeStatus> DecodeStatus(const rpc::Reply& reply) {
   status.advertise = in.advertise();
   status.first_acceptors = Get(in.first_acceptors());
   status.votes = in.votes();
+  status.lost_votes = in.lost_votes();
   status.directory_version = Version(in.directory_version());
   status.voters = Get(in.voters());
   status.journal = Get(in.journal());

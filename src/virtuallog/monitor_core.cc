@@ -82,7 +82,9 @@ Diagnosis DiagnoseConfirmed(NodeId self, const loglets::Needs& needs, const Live
       bool hears = std::find(silent.begin(), silent.end(), life) == silent.end();
       if (!hears && servers.contains(testimony.witness)) against.insert(testimony.witness);
     }
-    return against.size() > servers.size() / 2 ? own : Liveness::kAlive;
+    // Nobody testifies against itself.
+    size_t others = servers.size() - servers.count(life.node);
+    return against.size() > others / 2 ? own : Liveness::kAlive;
   };
   return Diagnose(needs, confirmed);
 }

@@ -29,7 +29,7 @@ Diagnosis Diagnose(const loglets::Needs& needs, const LivenessOf& of);
 std::vector<loglets::NodeLife> SuspectsOf(const loglets::Needs& needs, const LivenessOf& of);
 // Who can be asked about them: the log servers' nodes that live, without `self`.
 std::vector<NodeId> WitnessesOf(NodeId self, const loglets::Needs& needs, const LivenessOf& of);
-// The diagnosis, where a suspect counts as alive unless a majority of the log servers' nodes finds
+// The diagnosis, where a suspect counts as alive unless a majority of the other log servers' nodes finds
 // otherwise: `self`, if it is one, and the witnesses. Without log servers the own view counts.
 Diagnosis DiagnoseConfirmed(NodeId self, const loglets::Needs& needs, const LivenessOf& of,
                             const std::vector<Testimony>& testimonies);

@@ -49,6 +49,9 @@ Task<Status> Reconfigurer::Reconfigure(ReconfigureRequest request) {
       co_return absl::FailedPreconditionError("the log has ended: " + chain->last().made.reason);
     }
     Segment last = chain->last();
+    if (request.replaces && last.index != *request.replaces) {
+      co_return absl::AbortedError("superseded: another segment is the last by now");
+    }
     const std::optional<Intent>& intent = chain->intent();
     if (intent && Counts(*intent, last) && intent->successor.id != proposal.id) {
       // Somebody else's swap is under way: finish it, then do ours.
@@ -70,7 +73,8 @@ Task<Status> Reconfigurer::Reconfigure(ReconfigureRequest request) {
     Choice choice;
     choice.successor = proposal;
     Status swapped = co_await SealAndExtend(last, std::move(choice), EncodeProposal(proposal));
-    if (swapped.ok() || absl::IsAborted(swapped)) co_return swapped;
+    bool superseded = absl::IsAborted(swapped) && context_.chain()->last().index > last.index;
+    if (swapped.ok() || superseded) co_return swapped;
     // The plan stands: whoever finds the segment sealed carries it out.
     co_return absl::UnknownError("it may still happen: " + Message(swapped));
   }
@@ -213,6 +217,8 @@ Task<StatusOr<Reconfigurer::Choice>> Reconfigurer::ChooseSuccessor(Segment last,
 }
 
 Task<Status> Reconfigurer::Help(SegmentIndex sealed_segment) {
+  // What is known to be passed needs no metastore, which may be away.
+  if (context_.chain()->last().index > sealed_segment) co_return absl::OkStatus();
   Status fresh = co_await context_.Refresh();
   VLOG_CO_RETURN_IF_ERROR(fresh);
   if (context_.chain()->last().index > sealed_segment) co_return absl::OkStatus();

@@ -5,6 +5,7 @@
 #ifndef VLOG_VIRTUALLOG_RECONFIGURER_H_
 #define VLOG_VIRTUALLOG_RECONFIGURER_H_
 
+#include <optional>
 #include <string>
 
 #include "virtuallog/log_context.h"
@@ -16,6 +17,8 @@ struct ReconfigureRequest {
   std::string reason;  // for people
   loglets::Placement placement = {};
   uint32_t fail_overs = 0;  // how many in a row, if this is one
+  // The last segment that it was planned for; none: whichever it is.
+  std::optional<SegmentIndex> replaces = {};
 };
 
 // Thread rule: the context's. The context outlives it. Calls overlap.
@@ -23,7 +26,8 @@ class Reconfigurer {
  public:
   explicit Reconfigurer(LogContext& context) : context_(context) {}
 
-  // OK: the chain holds this proposal. kAborted: superseded by another change. kInvalidArgument: no
+  // OK: the chain holds this proposal. kAborted: superseded by another change, or not the segment
+  // that the request is for. kInvalidArgument: no
   // such kind. kFailedPrecondition: the log has ended. kUnknown: it may still happen, for its plan
   // stands in the chain and others may carry it out. Other errors: it did not and will not happen;
   // if its plan was withdrawn when somebody had sealed the segment for it already, another

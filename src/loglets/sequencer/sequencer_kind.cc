@@ -36,7 +36,7 @@ class SequencerKind final : public LogletKind {
 
   Task<StatusOr<std::string>> ProposeParams(ProposeRequest request) override {
     std::optional<Params> previous = PreviousOf(request);
-    std::vector<NodeId> candidates = CandidatesOf(request.wish, previous);
+    std::vector<NodeId> candidates = co_await CandidatesOf(request.wish, previous);
     if (candidates.empty()) {
       co_return absl::InvalidArgumentError("a sequencer loglet needs nodes to live on");
     }
@@ -120,24 +120,31 @@ class SequencerKind final : public LogletKind {
 
   // Who may hold copies, the preferred ones first: nobody else than was wished; else who held those
   // of the predecessor, then the rest of the cluster.
-  std::vector<NodeId> CandidatesOf(const Placement& wish,
-                                   const std::optional<Params>& previous) const {
-    if (!wish.nodes.empty()) return wish.nodes;
+  Task<std::vector<NodeId>> CandidatesOf(Placement wish, std::optional<Params> previous) const {
+    if (!wish.nodes.empty()) co_return wish.nodes;
     std::vector<NodeId> nodes;
     if (previous) {
       for (const Replica& replica : previous->replicas) nodes.push_back(replica.node);
     }
-    for (NodeId node : options_.nodes) {
-      if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
+    auto holds = [&nodes](NodeId node) {
+      return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+    };
+    std::vector<NodeId> spares = options_.nodes;
+    std::erase_if(spares, holds);
+    if (!spares.empty() && options_.in_service) {
+      StatusOr<std::vector<NodeId>> told = co_await options_.in_service();
+      spares = told.ok() ? *std::move(told) : std::vector<NodeId>();
+      std::erase_if(spares, holds);
     }
-    return nodes;
+    nodes.insert(nodes.end(), spares.begin(), spares.end());
+    co_return std::move(nodes);
   }
 
   // How many copies there are to be. A log that began while nodes were away gets the rest later.
-  size_t CopiesWanted(const Placement& wish, const std::optional<Params>& previous) const {
-    if (!wish.nodes.empty()) return wish.nodes.size();
-    if (!previous) return options_.nodes.size();
-    return std::max(previous->replica_count(), std::min(options_.nodes.size(), kUsualCopies));
+  static size_t CopiesWanted(const Placement& wish, size_t candidates,
+                             const std::optional<Params>& previous) {
+    if (!wish.nodes.empty() || !previous) return candidates;
+    return std::max(previous->replica_count(), std::min(candidates, kUsualCopies));
   }
 
   void AskNodes(std::vector<NodeId> nodes, NodeId sequencer, std::shared_ptr<Census> census) {
@@ -169,6 +176,9 @@ class SequencerKind final : public LogletKind {
                        const std::optional<Params>& previous) {
     if (!previous) return false;
     if (wish.sequencer != NodeId() && !census.nodes.contains(wish.sequencer)) return false;
+    for (NodeId node : wish.nodes) {
+      if (!census.nodes.contains(node)) return false;
+    }
     return census.nodes.size() >= std::max(wish.write_quorum, previous->write_quorum);
   }
 
@@ -180,7 +190,12 @@ class SequencerKind final : public LogletKind {
   // known: W of N still work, and it catches up. W never shrinks, however few answer.
   StatusOr<Copies> ChooseCopies(const Placement& wish, const std::vector<NodeId>& candidates,
                                 const std::optional<Params>& previous, const Census& census) const {
-    size_t wanted = CopiesWanted(wish, previous);
+    size_t wanted = CopiesWanted(wish, candidates.size(), previous);
+    // A larger write quorum is no reason to wait for nodes that are away.
+    bool grows = previous && QuorumOf(wish, wanted, previous) > previous->write_quorum;
+    if (grows && wish.nodes.empty() && census.nodes.size() < QuorumOf(wish, wanted, previous)) {
+      wanted = previous->replica_count();
+    }
     Copies copies;
     for (NodeId node : candidates) {
       auto known = census.nodes.find(node);

@@ -17,6 +17,8 @@ inline constexpr char kSequencerKind[] = "sequencer";
 struct SequencerKindOptions {
   // Where a loglet lives if neither a wish nor its predecessor says so.
   std::vector<NodeId> nodes;
+  // Which of them may hold copies that they do not hold yet; null: all.
+  NodesInService in_service = {};
   sequencer::ClientTiming timing;
   // How long ProposeParams() waits for nodes that are silent.
   Duration census = std::chrono::milliseconds(500);

@@ -19,6 +19,7 @@ bool Contains(const std::vector<Replica>& list, const Replica& replica) {
 
 Directory Change(Directory directory, const MemberChange& change) {
   std::vector<Replica> voters = change.join;
+  std::erase_if(voters, [&](const Replica& each) { return Contains(directory.retired, each); });
   for (const Replica& voter : directory.default_acceptors) {
     auto same_node = [&](const Replica& joining) { return joining.node == voter.node; };
     bool stays = !Contains(change.leave, voter) && !Contains(change.retire, voter) &&

@@ -70,6 +70,8 @@ class PaxosMetastore final : public Metastore {
   Task<Status> ChangeMembers(MemberChange change);
   // The directory as it is now.
   Task<StatusOr<Directory>> ReadDirectory();
+  // The nodes of its default acceptors.
+  Task<StatusOr<std::vector<NodeId>>> NodesInService();
   // The version and the acceptors of the next one; of kDirectoryLog as well.
   Task<StatusOr<Anchor>> ReadAcceptors(std::string log);
 

@@ -133,6 +133,14 @@ Task<StatusOr<Directory>> PaxosMetastore::ReadDirectory() {
   co_return Decode(*read);
 }
 
+Task<StatusOr<std::vector<NodeId>>> PaxosMetastore::NodesInService() {
+  StatusOr<Directory> directory = co_await ReadDirectory();
+  VLOG_CO_RETURN_IF_ERROR(directory);
+  std::vector<NodeId> nodes;
+  for (const Replica& each : directory->default_acceptors) nodes.push_back(each.node);
+  co_return nodes;
+}
+
 Task<StatusOr<std::vector<std::string>>> PaxosMetastore::List() {
   StatusOr<Directory> directory = co_await ReadDirectory();
   VLOG_CO_RETURN_IF_ERROR(directory);
