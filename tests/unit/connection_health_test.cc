@@ -50,6 +50,8 @@ TEST_CASE("Health: a refused connection or a later life is proof, a torn connect
   health.disk = DiskId(9);
   CHECK(Judge(health, Life(4, 9), At(1001), kBounds) == Liveness::kAlive);
   CHECK(Judge(health, Life(4, 8), At(1001), kBounds) == Liveness::kDead);
+  // Disks have no order: what was heard long ago may have been the older one.
+  CHECK(Judge(health, Life(4, 8), At(1400), kBounds) == Liveness::kSuspected);
   CHECK(Judge(rpc::NodeHealth(), Life(4, 8), At(100), kBounds) == Liveness::kAlive);
   health.failure = env::Disconnect::kReset;
   health.failed_at = At(1100);

@@ -158,6 +158,33 @@ TEST_CASE("Drain: it is refused if a log or the metastore could not go on") {
   CHECK(Mentions(PlanDrain(View(3), NodeId(9)).refusals, "there is no node 9"));
 }
 
+TEST_CASE("Drain: a voter that lost its memory counts for no majority") {
+  ClusterView view = View(3);
+  CHECK(PlanDrain(view, NodeId(3)).refusals.empty());
+  view.nodes.at(NodeId(2)).status.lost_votes = true;
+  CHECK_FALSE(PlanDrain(view, NodeId(3)).refusals.empty());
+}
+
+TEST_CASE("Drain: a move is for the segment that it was planned for") {
+  ClusterView view = View(3);
+  LogView& log = AddLog(view, "a", NeedsOf(Disks({1, 2, 3}), 2, 1));
+  log.segments.back().index = SegmentIndex(8);
+  MembershipPlan plan = PlanDrain(view, NodeId(1));
+  REQUIRE(plan.logs.size() == 1);
+  CHECK(plan.logs.front().replaces == SegmentIndex(8));
+}
+
+TEST_CASE("Undrain: a disk that was retired is never let in again") {
+  ClusterView view = View(3);
+  view.voters.acceptors = view.directory.default_acceptors = Disks({1, 2});
+  CHECK(PlanUndrain(view, NodeId(3)).refusals.empty());
+  view.directory.retired.push_back(Disk(3));
+  CHECK_FALSE(PlanUndrain(view, NodeId(3)).refusals.empty());
+  metastore::MemberChange change;
+  change.join.push_back(Disk(3));
+  CHECK(metastore::Change(view.directory, change) == view.directory);
+}
+
 TEST_CASE("Drain: a dead node can be drained while the others have the quorums") {
   ClusterView view = View(3);
   AddLog(view, "a", NeedsOf(Disks({1, 2, 3}), 2, 3));
@@ -182,6 +209,10 @@ TEST_CASE("Drain: a sealed segment whose records may be nowhere else keeps the n
   AddLog(view, "b", NeedsOf(Disks({1, 2, 3}), 2, 1));
   view = After(view, PlanDrain(view, NodeId(3)));
   CHECK(ReasonsToKeep(view, NodeId(3)).empty());
+  // Nor if another is silent: nobody knows whether it comes back.
+  ClusterView silent = view;
+  Stop(silent, 1);
+  CHECK(Mentions(ReasonsToKeep(silent, NodeId(3)), "log b: records of [0, 10)"));
   Wipe(view, 1, 1);
   CHECK(Mentions(ReasonsToKeep(view, NodeId(3)), "log b: records of [0, 10)"));
 }

@@ -74,6 +74,14 @@ TEST_CASE("Monitor: a suspicion counts if a majority of the log servers share it
   CHECK(state(2, {{NodeId(3), {{NodeId(1), Incarnation(6)}}}}) == Liveness::kAlive);
 }
 
+TEST_CASE("Monitor: a suspect is no witness, so of two copies the other one decides") {
+  Needs needs = ThreeServers();
+  needs.some_of.pop_back();
+  LivenessOf of = Script({{1, Liveness::kSuspected}});
+  CHECK(DiagnoseConfirmed(NodeId(2), needs, of, {}).state == Liveness::kSuspected);
+  CHECK(DiagnoseConfirmed(NodeId(9), needs, of, {}).state == Liveness::kAlive);
+}
+
 TEST_CASE("Monitor: what is proven needs no witness, what has no log servers neither") {
   Needs needs = ThreeServers();
   LivenessOf dead = Script({{1, Liveness::kDead}});
