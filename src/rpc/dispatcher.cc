@@ -51,6 +51,10 @@ void Intake::Take(Request request, Responder responder) {
         request.method)));
     return;
   }
+  if (dispatcher_.gate_) {
+    Status admitted = dispatcher_.gate_(request.method);
+    if (!admitted.ok()) return responder(std::move(admitted));
+  }
   if (it->second->handler && waiting_.empty() && !task_starting_) {
     std::shared_ptr<const Dispatcher::Entry> entry = it->second;  // it may unregister itself
     entry->handler(std::move(request), std::move(responder));

@@ -55,6 +55,9 @@ class Dispatcher {
   // Later requests get "no such method"; those that run go on: what a handler uses must outlive
   // them, or Drain() is awaited first.
   void Unregister(Method method);
+  // Asked before each request: an error is the answer to it, and no handler sees it. Without one,
+  // all are admitted.
+  void SetGate(std::function<Status(Method)> gate) { gate_ = std::move(gate); }
   // Waits until no task handler runs.
   Task<void> Drain() { return tasks_.Join(); }
   // Requests for methods that have no handler, so far.
@@ -68,6 +71,7 @@ class Dispatcher {
   };
 
   env::Env& env_;
+  std::function<Status(Method)> gate_;
   std::map<Method, std::shared_ptr<const Entry>> entries_;
   uint64_t unknown_methods_ = 0;
   async::TaskGroup tasks_;

@@ -1,9 +1,11 @@
 #include "server/cluster_join.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "async/task_group.h"
+#include "consensus/quorum.h"
 #include "server/known_directory.h"
 #include "server/node_identity_core.h"
 
@@ -12,6 +14,8 @@ namespace {
 
 // A peer that does not answer so soon is asked again in the next round.
 constexpr Duration kAnswerTimeout = std::chrono::seconds(1);
+// The same while the node waits to serve: a silent peer holds it up for so long.
+constexpr Duration kShowTimeout = std::chrono::milliseconds(200);
 // Between rounds.
 constexpr Duration kJoinPause = std::chrono::milliseconds(50);
 constexpr Duration kWatchPause = std::chrono::seconds(1);
@@ -71,14 +75,45 @@ Status ClusterJoin::CheckRecord() const {
 }
 
 Task<Status> ClusterJoin::Join() {
-  if (joined()) co_return CheckRecord();
+  Status found = has_record() ? CheckRecord() : absl::OkStatus();
+  VLOG_CO_RETURN_IF_ERROR(found);
+  if (!has_record()) found = co_await FindOrigin();
+  VLOG_CO_RETURN_IF_ERROR(found);
+  Status shown = co_await Show();
+  co_return shown;
+}
+
+Task<Status> ClusterJoin::FindOrigin() {
   while (!stopped_) {
-    std::shared_ptr<Round> round = co_await AskAll();
+    std::shared_ptr<Round> round = co_await AskAll(kAnswerTimeout);
     if (stopped_) break;
     VLOG_CO_RETURN_IF_ERROR(round->refused);
     OriginVerdict verdict = SettleOrigin(self_.replica(), configured_, round->answers);
     if (!verdict.first_acceptors.empty()) co_return co_await Settle(std::move(verdict));
-    Tell(verdict);
+    Tell(verdict.waiting, verdict.conflict);
+    Status paused = co_await Pause(kJoinPause);
+    VLOG_CO_RETURN_IF_ERROR(paused);
+  }
+  co_return absl::CancelledError("the node stops");
+}
+
+Task<Status> ClusterJoin::Show() {
+  size_t majority = consensus::Majority(configured_.size());
+  std::set<NodeId> witnesses{self_.node};
+  while (!stopped_) {
+    if (witnesses.size() < majority) {
+      std::shared_ptr<Round> round = co_await AskAll(kShowTimeout);
+      VLOG_CO_RETURN_IF_ERROR(round->refused);
+      for (const auto& [node, answer] : round->answers) witnesses.insert(node);
+    }
+    if (witnesses.size() >= majority) {
+      shown_ = true;
+      waiting_for_.clear();
+      co_return absl::OkStatus();
+    }
+    Tell(absl::StrFormat("only %d of %d nodes answer; it serves once %d do", witnesses.size(),
+                         configured_.size(), majority),
+         /*conflict=*/false);
     Status paused = co_await Pause(kJoinPause);
     VLOG_CO_RETURN_IF_ERROR(paused);
   }
@@ -87,7 +122,7 @@ Task<Status> ClusterJoin::Join() {
 
 Task<Status> ClusterJoin::Watch() {
   while (!stopped_) {
-    std::shared_ptr<Round> round = co_await AskAll();
+    std::shared_ptr<Round> round = co_await AskAll(kAnswerTimeout);
     VLOG_CO_RETURN_IF_ERROR(round->refused);
     Status paused = co_await Pause(kWatchPause);
     VLOG_CO_RETURN_IF_ERROR(paused);
@@ -108,8 +143,8 @@ void ClusterJoin::Stop() {
   stop_.NotifyAll();
 }
 
-Task<std::shared_ptr<ClusterJoin::Round>> ClusterJoin::AskAll() {
-  Instant deadline = env_.scheduler().Now() + kAnswerTimeout;
+Task<std::shared_ptr<ClusterJoin::Round>> ClusterJoin::AskAll(Duration timeout) {
+  Instant deadline = env_.scheduler().Now() + timeout;
   auto round = std::make_shared<Round>();
   round->self = self_;
   if (DirectoryKnownTo(acceptor_.core()).IsRetired(self_.replica())) {
@@ -158,10 +193,10 @@ Task<Status> ClusterJoin::Settle(OriginVerdict verdict) {
   co_return absl::OkStatus();
 }
 
-void ClusterJoin::Tell(const OriginVerdict& verdict) {
-  if (verdict.waiting == waiting_for_) return;
-  waiting_for_ = verdict.waiting;
-  log_.Log(verdict.conflict ? LogLevel::kError : LogLevel::kInfo, "has not joined its cluster yet",
+void ClusterJoin::Tell(const std::string& waiting, bool conflict) {
+  if (waiting == waiting_for_) return;
+  waiting_for_ = waiting;
+  log_.Log(conflict ? LogLevel::kError : LogLevel::kInfo, "has not joined its cluster yet",
            {{"reason", waiting_for_}});
 }
 

@@ -1,7 +1,8 @@
 // A node's way into its cluster: settles with the others, once, who votes first (origin_core.h),
-// and makes that durable in the node's acceptor. Until then the node takes no part in the
-// metastore. Later it shows itself to the others now and then: one that has seen a newer life of
-// this disk refuses it, and then this process runs on an old copy (FAULTS 25).
+// and makes that durable in the node's acceptor. Then, in each life, it shows itself to all others
+// and has the answers of a majority before it says anything to anybody: one that has seen a newer
+// life of this disk refuses it, and then this process runs on an old copy, which would have
+// forgotten what it promised (FAULTS 25). Later it shows itself now and then.
 #ifndef VLOG_SERVER_CLUSTER_JOIN_H_
 #define VLOG_SERVER_CLUSTER_JOIN_H_
 
@@ -28,27 +29,31 @@ class ClusterJoin {
               rpc::Dispatcher& dispatcher, rpc::Peers& peers, metastore::AcceptorServer& acceptor,
               Logger log);
 
-  // OK: the acceptor has its list, from this life or an earlier one. kCancelled: stopped. Other
-  // errors are final: this disk cannot take part.
+  // OK: the acceptor has its list, from this life or an earlier one, and a majority of the
+  // configured nodes has seen this life. kCancelled: stopped. Other errors are final: this disk
+  // cannot take part.
   Task<Status> Join();
   // Shows the node to the others until it is stopped (kCancelled). Other errors are final.
   // REQUIRES: Join() was OK.
   Task<Status> Watch();
   void Stop();
 
-  bool joined() const { return acceptor_.record().cluster != ClusterId(); }
+  bool joined() const { return shown_; }
   // What it waits for, for people; "" once it has joined.
   const std::string& waiting_for() const { return waiting_for_; }
 
  private:
   struct Round;
-  Task<std::shared_ptr<Round>> AskAll();
+  Task<std::shared_ptr<Round>> AskAll(Duration timeout);
   static Task<void> AskOne(std::shared_ptr<rpc::Channel> channel, NodeId node, Instant deadline,
                            std::shared_ptr<Round> round);
   Status CheckRecord() const;
+  bool has_record() const { return acceptor_.record().cluster != ClusterId(); }
+  Task<Status> FindOrigin();
+  Task<Status> Show();
   Task<Status> Pause(Duration duration);
   Task<Status> Settle(OriginVerdict verdict);
-  void Tell(const OriginVerdict& verdict);
+  void Tell(const std::string& waiting, bool conflict);
 
   env::Env& env_;
   const NodeIdentity self_;
@@ -57,6 +62,7 @@ class ClusterJoin {
   metastore::AcceptorServer& acceptor_;
   Logger log_;
   std::string waiting_for_;
+  bool shown_ = false;
   bool stopped_ = false;
   async::Event stop_;
 };

@@ -115,6 +115,13 @@ Task<Status> Node::StartHosts() {
   join_ = std::make_unique<ClusterJoin>(env_, identity(), ConfiguredNodes(config_), dispatcher_,
                                         *peers_, *acceptor_, log_.Component("join"));
   RegisterMethods();
+  // What it says before it knows that its disk is not an old copy may contradict what it said.
+  dispatcher_.SetGate([this](rpc::Method method) {
+    bool open = join_->joined() || (method >= rpc::kNodeBase && method < rpc::kNodeEnd);
+    if (open) return absl::OkStatus();
+    return absl::UnavailableError(absl::StrCat("node ", identity().node.value(),
+                                               " does not serve yet: ", join_->waiting_for()));
+  });
   for (const auto& kind : kinds_) {
     loglets::HostContext context{env_, *journal_, dispatcher_, *peers_};
     HostedKind hosted;

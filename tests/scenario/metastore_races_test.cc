@@ -463,5 +463,44 @@ TEST_CASE("Metastore: closing ends a watch at once, also one without a majority"
   CHECK(read->has_value());
 }
 
+TEST_CASE("Metastore: a watch whose acceptors were all gone for a moment is not blind") {
+  MetastoreWorld w(8);
+  auto writer = w.NewClient("c1");
+  auto waiter = w.NewClient("c2");
+  REQUIRE(w.Write(*writer, "one", 0).ok());
+  Instant far = w.world.now() + std::chrono::minutes(5);
+  auto news = StartTask(waiter->env, waiter->store->AwaitNewer("a", Version(1), far));
+  w.RunFor(seconds(1));
+  for (uint64_t node = 1; node <= 3; ++node) w.CrashNode(node);
+  w.RunFor(milliseconds(100));
+  for (uint64_t node = 1; node <= 3; ++node) w.StartNode(node);
+  REQUIRE(w.AwaitNodes());
+  REQUIRE(w.Write(*writer, "two", 1).ok());
+  w.RunFor(milliseconds(1500));
+  REQUIRE(news->has_value());
+  CHECK((**news)->value == "two");
+}
+
+TEST_CASE("Metastore: a write that finds its reservation under way takes it over") {
+  auto requests_of = [](bool beside) {
+    MetastoreWorld w(9);
+    auto client = w.NewClient("c1");
+    REQUIRE(w.Write(*client, "one", 0).ok());
+    w.RunFor(seconds(1));
+    uint64_t before = 0;
+    for (uint64_t node = 1; node <= 3; ++node) before += w.node(node)->server->stats().requests;
+    auto reserved = StartTask(client->env, client->store->Reserve("a", Version(1)));
+    if (!beside) w.RunFor(seconds(1));
+    REQUIRE(w.Write(*client, "two", 1).ok());
+    w.RunFor(seconds(1));
+    REQUIRE(reserved->has_value());
+    CHECK((*reserved)->ok());
+    uint64_t after = 0;
+    for (uint64_t node = 1; node <= 3; ++node) after += w.node(node)->server->stats().requests;
+    return after - before;
+  };
+  CHECK(requests_of(true) == requests_of(false));
+}
+
 }  // namespace
 }  // namespace vlog::testing

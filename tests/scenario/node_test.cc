@@ -175,6 +175,48 @@ TEST_CASE("Node: a journal that is gone is not taken for a new one") {
   CHECK(Message(cluster.StartError(2)).find("journal is gone") != std::string::npos);
 }
 
+TEST_CASE("Node: one on an old copy of its disk is refused before it serves anybody") {
+  uint64_t seed = GENERATE(range(1, 21));
+  CAPTURE(seed);
+  NodeWorld cluster(seed);
+  cluster.StartAll();
+  REQUIRE(cluster.AwaitJoined());
+  cluster.Crash(1);
+  std::unique_ptr<env::SimDiskImage> old = cluster.image(1).Copy();
+  cluster.Start(1);
+  REQUIRE(cluster.AwaitJoined());
+  cluster.Crash(1);
+  cluster.SwapDisk(1, std::move(old));
+  cluster.Start(1);
+  bool served = false;
+  auto over = [&] {
+    served |= HasJoined(cluster, 1);
+    return !cluster.Failure(1).ok();
+  };
+  REQUIRE(cluster.RunUntil(over));
+  CHECK_FALSE(served);
+  CHECK(absl::IsDataLoss(cluster.Failure(1)));
+}
+
+TEST_CASE("Node: one that starts alone serves once a majority answers, and says so until then") {
+  NodeWorld cluster(1);
+  cluster.StartAll();
+  REQUIRE(cluster.AwaitJoined());
+  for (uint64_t node : {1, 2, 3}) cluster.Crash(node);
+  cluster.Start(1);
+  cluster.RunFor(std::chrono::seconds(5));
+  REQUIRE(cluster.node(1) != nullptr);
+  CHECK(cluster.node(1)->status().state == NodeState::kJoining);
+  CHECK(cluster.node(1)->status().problem == "only 1 of 3 nodes answer; it serves once 2 do");
+  auto client = cluster.NewClient("c1");
+  REQUIRE(cluster.Connect(*client).ok());
+  StatusOr<metastore::Versioned> read = cluster.Read(*client);
+  CHECK(absl::IsUnavailable(read.status()));
+  cluster.Start(3);
+  REQUIRE(cluster.AwaitJoined());
+  CHECK(cluster.Write(*client, "one", 0).ok());
+}
+
 TEST_CASE("Node: a directory in use is refused, and the node in it does not notice") {
   NodeWorld cluster(1);
   cluster.StartAll();

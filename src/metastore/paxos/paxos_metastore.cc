@@ -139,6 +139,15 @@ Task<StatusOr<Version>> PaxosMetastore::WriteRegister(std::string log, Chosen kn
                                                       WriteProposal proposal, Instant deadline) {
   Version expected = proposal.expected;
   std::string user = proposal.user;
+  // Phase 1 of this write may be under way: two of one process would only outbid each other.
+  auto reserving = reserving_.find(log);
+  if (reserving != reserving_.end()) {
+    std::shared_ptr<RunningOperation> reserve = reserving->second;
+    Instant until = std::min(deadline, env_.scheduler().Now() + options_.timing.retry);
+    co_await RunningOperation::Await(reserve, until);
+    reserve->Stop();
+    TakeReservation(log, *reserve);
+  }
   std::optional<Reservation> reserved;
   auto it = reserved_.find(log);
   if (it != reserved_.end()) {
@@ -193,11 +202,19 @@ Task<Status> PaxosMetastore::Reserve(std::string log, Version expected) {
   VLOG_CO_RETURN_IF_ERROR(known);
   OperationCore core = OperationCore::Reserve(log, *std::move(known), &context_->ballots, expected);
   auto operation = std::make_shared<RunningOperation>(context_, std::move(core));
+  reserving_.insert_or_assign(log, operation);
   co_await RunningOperation::Drive(operation, deadline);
   Learn(log, operation->core().known());
-  std::optional<Reservation> reservation = operation->core().TakeReservation();
-  if (reservation) reserved_.insert_or_assign(log, *std::move(reservation));
+  TakeReservation(log, *operation);
   co_return operation->Outcome().status();
+}
+
+// What a Reserve() came to; the write that waits for it may be here before the call itself.
+void PaxosMetastore::TakeReservation(const std::string& log, RunningOperation& operation) {
+  auto it = reserving_.find(log);
+  if (it != reserving_.end() && it->second.get() == &operation) reserving_.erase(it);
+  std::optional<Reservation> reservation = operation.core().TakeReservation();
+  if (reservation) reserved_.insert_or_assign(log, *std::move(reservation));
 }
 
 Task<StatusOr<Version>> PaxosMetastore::AwaitChange(std::string log, Version known,

@@ -114,6 +114,7 @@ class PaxosMetastore final : public Metastore {
                                  std::shared_ptr<RunningOperation> operation, Instant deadline);
   std::shared_ptr<RunningOperation> TakeOrphan(const std::string& log, const std::string& user,
                                                Version expected);
+  void TakeReservation(const std::string& log, RunningOperation& operation);
   uint64_t EndsOf(const std::string& log) const;
   Task<Status> AwaitRegister(std::string log, Version known, Instant deadline);
 
@@ -123,8 +124,9 @@ class PaxosMetastore final : public Metastore {
   std::map<std::string, Chosen> known_;   // the newest decided version of each log in use
   std::vector<Replica> first_acceptors_;  // of the directory; empty until joined
   std::map<std::string, Reservation> reserved_;
-  std::list<Orphan> orphans_;                          // oldest first
-  std::map<uint64_t, std::shared_ptr<News>> watches_;  // under way, by number
+  std::map<std::string, std::shared_ptr<RunningOperation>> reserving_;  // under way
+  std::list<Orphan> orphans_;                                           // oldest first
+  std::map<uint64_t, std::shared_ptr<News>> watches_;                   // under way, by number
   uint64_t next_watch_ = 0;
   // Reads that are under way, by log; and how often each log's waits were ended.
   std::multimap<std::string, std::shared_ptr<RunningOperation>> reads_;

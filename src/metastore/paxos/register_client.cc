@@ -172,7 +172,8 @@ Task<void> AwaitNews(std::shared_ptr<RegisterContext> context, std::shared_ptr<N
   }
   // Those who refuse do so at once; one that waits is enough to wait for.
   auto over = [&] {
-    return news->best.version > known || news->best.stalled || news->ended || context->closed;
+    bool told = news->best.version > known || news->best.stalled;
+    return told || news->waiting == 0 || news->ended || context->closed;
   };
   while (!over()) {
     Status waited = co_await news->heard.Wait(end);
