@@ -73,6 +73,9 @@ class Loglet {
 
   // A committed tail, possibly stale; never waits, never goes back.
   virtual Offset TailHint() = 0;
+  // Has a copy tell the hint anew, for whoever was idle and will rely on it. Returns soon, whether
+  // or not one has answered.
+  virtual Task<void> RefreshTailHint() { co_return; }
 
   // Waits until the committed tail is above `beyond` or the loglet is sealed. kDeadlineExceeded.
   virtual Task<StatusOr<Tail>> AwaitTail(Offset beyond, Instant deadline) = 0;

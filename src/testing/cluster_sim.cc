@@ -92,6 +92,7 @@ class ClusterSim {
     options.pause = std::chrono::milliseconds(20);
     if (scenario_.competing_swaps) options.nodes = kNodes;
     options.any_nodes = !scenario_.disk_faults;
+    options.kinds = scenario_.kinds;
     return std::make_unique<LogWorkload>(*client.env, world(), *client.log, history_,
                                          client.env->ProcessName(), options, counts_);
   }
@@ -154,6 +155,9 @@ class ClusterSim {
     if (!report.ok) verdict_.Fail(report.violation + ": " + report.explanation);
     for (const auto& [fault, count] : nodes_.fabric.fault_counts()) {
       if (count > 0) verdict_.faults[fault] += count;
+    }
+    if (scenario_.kinds.size() > 1) {
+      for (const auto& [kinds, count] : counts_.swaps_by_kinds) verdict_.faults[kinds] += count;
     }
     verdict_.history = history_.lines();
     verdict_.trace_hash = world().trace_hash();

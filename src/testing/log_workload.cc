@@ -158,7 +158,13 @@ Task<void> LogWorkload::SwapOnce() {
   request.placement = Wish();
   bool loaded = open_appends_ > 0;
   Status swapped = co_await log_.Reconfigure(std::move(request));
-  if (swapped.ok() && loaded) ++counts_.swaps_under_load;
+  if (!swapped.ok() || !loaded) co_return;
+  ++counts_.swaps_under_load;
+  std::shared_ptr<const virtuallog::Chain> chain = log_.known_chain();
+  const std::vector<virtuallog::Segment>& segments = chain->segments();
+  if (segments.size() < 2) co_return;
+  ++counts_.swaps_by_kinds[segments[segments.size() - 2].made.kind + " to " +
+                           segments.back().made.kind];
 }
 
 // Mostly all nodes and a majority, for with anything else one node alone may stop the log.

@@ -3,6 +3,7 @@
 #ifndef VLOG_TESTING_LOG_WORKLOAD_H_
 #define VLOG_TESTING_LOG_WORKLOAD_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +34,8 @@ struct WorkloadOptions {
 
 struct WorkloadCounts {
   uint64_t acked = 0;
-  uint64_t swaps_under_load = 0;  // that took effect while appends were open
+  uint64_t swaps_under_load = 0;                   // that took effect while appends were open
+  std::map<std::string, uint64_t> swaps_by_kinds;  // those, as "raft to paxos"
 };
 
 // Thread rule: the process' executor. Log and recorder outlive it.

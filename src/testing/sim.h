@@ -31,7 +31,8 @@ struct SimScenario {
   bool partitions = false;   // also one-way ones, pairs, and nodes that are stopped for a while
   bool disk_faults = false;  // one node's disk is slow, full, fails, is wiped, or is an old copy
   bool clock_jumps = false;  // wall clocks, of nodes and clients
-  bool competing_swaps = false;  // storms of swaps with different wishes
+  bool competing_swaps = false;           // storms of swaps with different wishes
+  std::vector<std::string> kinds = {""};  // that swaps go to
   // Fault counters that must be above zero over all seeds of a run.
   std::vector<std::string> expected_faults;
 };

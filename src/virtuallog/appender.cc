@@ -1,13 +1,55 @@
 #include "virtuallog/appender.h"
 
 #include <algorithm>
+#include <map>
 
 namespace vlog::virtuallog {
 namespace {
 
 constexpr Duration kRetry = std::chrono::milliseconds(5);
 constexpr size_t kResolveReadBytes = 256 * 1024;
+// A handle that sent nothing for so long has the committed tail told anew before it sends: what
+// lies between that tail and the segment's end is read if the outcome of a batch is unknown.
+constexpr Duration kIdle = std::chrono::seconds(1);
 constexpr size_t kDeliverAtOnce = 256;
+
+// What a scan for batches of one writer came to.
+struct Findings {
+  std::map<SeqNo, Offset> found;  // by their first sequence numbers
+  Offset lost_end;                // not everything below it could be read
+};
+
+// One scan for all of them, from the lowest tail that was known when one was first sent.
+Task<StatusOr<Findings>> FindBatches(std::shared_ptr<loglets::Loglet> loglet, WriterId writer,
+                                     std::vector<Unresolved> unresolved, Offset end) {
+  std::map<SeqNo, Offset> missing;  // and where to look for them
+  for (const Unresolved& each : unresolved) missing[each.first] = each.from;
+  Findings findings;
+  Offset at = missing.begin()->second;
+  for (const auto& [first, from] : missing) at = std::min(at, from);
+  while (at < end && !missing.empty()) {
+    StatusOr<loglets::ReadResult> read = co_await loglet->Read(at, end, kResolveReadBytes);
+    if (absl::IsOutOfRange(read.status())) {
+      // Trimmed: go on where the next one was first sent.
+      findings.lost_end = at + 1;
+      at = end;
+      for (const auto& [first, from] : missing) {
+        if (from >= findings.lost_end) at = std::min(at, from);
+      }
+      continue;
+    }
+    VLOG_CO_RETURN_IF_ERROR(read);
+    if (read->batches.empty()) findings.lost_end = at = read->lost_end;
+    for (const loglets::StoredBatch& stored : read->batches) {
+      if (stored.first >= end) break;
+      const BatchHeader& header = stored.batch.header;
+      at = std::max(at, stored.first + header.count);
+      if (header.writer != writer || missing.erase(header.first) == 0) continue;
+      findings.found[header.first] = stored.first;
+    }
+  }
+  co_return findings;
+}
 
 AppenderOptions Clamped(AppenderOptions options) {
   options.window = std::clamp<size_t>(options.window, 1, loglets::kMaxAppendWindow);
@@ -73,17 +115,35 @@ void Appender::Pump() {
     moving_ = true;
     tasks_.Spawn(Move());
   }
-  if (!moving_ && loglet_ != nullptr) {
-    std::shared_ptr<loglets::Loglet> loglet = loglet_;
-    while (std::optional<Batch> batch = core_.NextSend(loglet->TailHint())) {
-      SeqNo first = batch->header.first;
-      loglet->Append(*std::move(batch), [this, first](StatusOr<Offset> result) {
-        core_.OnResult(first, std::move(result));
-        Deliver();
-        PumpSoon();
-      });
-    }
+  if (moving_ || freshening_ || loglet_ == nullptr || core_.idle()) return;
+  Instant now = context_.env().scheduler().Now();
+  if (core_.nothing_sent() && now - last_sent_ > kIdle) {
+    freshening_ = true;
+    tasks_.Spawn(Freshen());
+    return;
   }
+  last_sent_ = now;
+  Send();
+}
+
+void Appender::Send() {
+  std::shared_ptr<loglets::Loglet> loglet = loglet_;
+  while (std::optional<Batch> batch = core_.NextSend(loglet->TailHint())) {
+    SeqNo first = batch->header.first;
+    loglet->Append(*std::move(batch), [this, first](StatusOr<Offset> result) {
+      core_.OnResult(first, std::move(result));
+      Deliver();
+      PumpSoon();
+    });
+  }
+}
+
+Task<void> Appender::Freshen() {
+  std::shared_ptr<loglets::Loglet> loglet = loglet_;
+  co_await loglet->RefreshTailHint();
+  freshening_ = false;
+  last_sent_ = context_.env().scheduler().Now();
+  PumpSoon();
 }
 
 void Appender::Deliver() {
@@ -124,8 +184,9 @@ Task<Status> Appender::MoveOnce() {
   if (core_.must_move()) {
     Status helped = co_await reconfigurer_.Help(segment_.index);
     VLOG_CO_RETURN_IF_ERROR(helped);
-    Status resolved = co_await ResolveAll();
+    Status resolved = co_await Resolve();
     VLOG_CO_RETURN_IF_ERROR(resolved);
+    last_sent_ = context_.env().scheduler().Now();  // the next segment is young
   }
   co_return co_await EnterLastSegment();
 }
@@ -144,57 +205,33 @@ Task<Status> Appender::EnterLastSegment() {
   co_return absl::OkStatus();
 }
 
-Task<Status> Appender::ResolveAll() {
-  // The chain decides where the segment ends; from then on each batch's fate is fixed (DESIGN 5.2).
-  for (const Unresolved& unresolved : core_.unresolved()) {
-    Status resolved = co_await Resolve(unresolved);
-    VLOG_CO_RETURN_IF_ERROR(resolved);
-  }
-  co_return absl::OkStatus();
-}
-
-Task<Status> Appender::Resolve(Unresolved unresolved) {
+// The chain decides where the segment ends; from then on each batch's fate is fixed (DESIGN 5.2).
+Task<Status> Appender::Resolve() {
+  std::vector<Unresolved> unresolved = core_.unresolved();
+  if (unresolved.empty()) co_return absl::OkStatus();
   std::shared_ptr<const Chain> chain = context_.chain();
+  Findings findings;
   if (chain->Find(segment_.index) == nullptr) {
     // Dropped from the chain: if the chain still starts at or below its base, it ended empty.
-    if (chain->first_lsn() <= segment_.base) {
-      core_.ResolveAbsent(unresolved.first);
-    } else {
-      core_.ResolveUnknown(unresolved.first, absl::UnknownError("the range that tells is trimmed"));
-    }
-    co_return absl::OkStatus();
-  }
-  std::optional<Lsn> chain_end = chain->EndOf(segment_.index);
-  VLOG_CHECK(chain_end.has_value(), "a segment that was helped has a successor");
-  Offset end(*chain_end - segment_.base);
-  Offset at = unresolved.from;
-  std::shared_ptr<loglets::Loglet> loglet = loglet_;
-  bool lost = false;
-  while (at < end) {
-    StatusOr<loglets::ReadResult> read = co_await loglet->Read(at, end, kResolveReadBytes);
-    if (absl::IsOutOfRange(read.status())) {
-      lost = true;
-      break;
-    }
-    VLOG_CO_RETURN_IF_ERROR(read);
-    if (read->batches.empty()) {
-      lost = true;
-      at = read->lost_end;
-    }
-    for (const loglets::StoredBatch& stored : read->batches) {
-      if (stored.first >= end) break;
-      at = stored.first + stored.batch.header.count;
-      const BatchHeader& header = stored.batch.header;
-      if (header.writer != core_.writer() || header.first != unresolved.first) continue;
-      core_.ResolveFound(unresolved.first, stored.first);
-      co_return absl::OkStatus();
-    }
-  }
-  if (lost) {
-    core_.ResolveUnknown(unresolved.first,
-                         absl::UnknownError("the range that tells is trimmed or lost"));
+    if (chain->first_lsn() > segment_.base) findings.lost_end = kMaxOffset;
   } else {
-    core_.ResolveAbsent(unresolved.first);
+    std::optional<Lsn> chain_end = chain->EndOf(segment_.index);
+    VLOG_CHECK(chain_end.has_value(), "a segment that was helped has a successor");
+    Offset end(*chain_end - segment_.base);
+    StatusOr<Findings> found = co_await FindBatches(loglet_, core_.writer(), unresolved, end);
+    VLOG_CO_RETURN_IF_ERROR(found);
+    findings = *std::move(found);
+  }
+  for (const Unresolved& each : unresolved) {
+    auto it = findings.found.find(each.first);
+    if (it != findings.found.end()) {
+      core_.ResolveFound(each.first, it->second);
+    } else if (each.from < findings.lost_end) {
+      core_.ResolveUnknown(each.first,
+                           absl::UnknownError("the range that tells is trimmed or lost"));
+    } else {
+      core_.ResolveAbsent(each.first);
+    }
   }
   co_return absl::OkStatus();
 }

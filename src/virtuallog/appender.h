@@ -49,13 +49,15 @@ class Appender {
  private:
   void PumpSoon();
   void Pump();
+  void Send();
+  // After idleness: has the committed tail told anew, then sends.
+  Task<void> Freshen();
   void Deliver();
   // Moves on to the segment that follows the one that ended.
   Task<void> Move();
   Task<Status> MoveOnce();
   Task<Status> EnterLastSegment();
-  Task<Status> ResolveAll();
-  Task<Status> Resolve(Unresolved unresolved);
+  Task<Status> Resolve();
 
   LogContext& context_;
   Reconfigurer& reconfigurer_;
@@ -65,6 +67,8 @@ class Appender {
   bool pump_posted_ = false;
   bool delivering_ = false;
   bool moving_ = false;
+  bool freshening_ = false;
+  Instant last_sent_;
   bool closing_ = false;
   async::Event settled_;
   async::TaskGroup tasks_;

@@ -59,6 +59,8 @@ class AppenderCore {
   // The segment that follows sends begin in; its records have LSN base + offset. REQUIRES: nothing
   // is in flight.
   void Enter(Lsn base);
+  // No batch waits for its answer or its resolution.
+  bool nothing_sent() const { return in_flight_.empty() && unknown_.empty(); }
   // The next batch to send now, if any. `known_tail`: a committed tail of the segment.
   std::optional<Batch> NextSend(Offset known_tail);
   // What the loglet answered to the batch that begins at `first`.

@@ -160,6 +160,11 @@ Task<StatusOr<Tail>> SegmentLoglet::CheckTail() {
 
 Offset SegmentLoglet::TailHint() { return end_ ? *end_ : loglet_->TailHint(); }
 
+Task<void> SegmentLoglet::RefreshTailHint() {
+  std::shared_ptr<Loglet> loglet = loglet_;
+  if (!end_) co_await loglet->RefreshTailHint();
+}
+
 Task<StatusOr<Tail>> SegmentLoglet::AwaitTail(Offset beyond, Instant deadline) {
   std::shared_ptr<SegmentLoglet> self = shared_from_this();
   context_.WatchSoon();

@@ -46,6 +46,7 @@ class SegmentLoglet final : public loglets::Loglet,
   void Append(Batch batch, loglets::AppendDone done) override;
   Task<StatusOr<loglets::Tail>> CheckTail() override;
   Offset TailHint() override;
+  Task<void> RefreshTailHint() override;
   Task<StatusOr<loglets::Tail>> AwaitTail(Offset beyond, Instant deadline) override;
   Task<StatusOr<loglets::ReadResult>> Read(Offset from, Offset to, size_t max_bytes) override;
   Task<StatusOr<Offset>> Trim(Offset to) override;

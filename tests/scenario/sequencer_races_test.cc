@@ -129,6 +129,11 @@ struct Scene {
   std::vector<Appended> pipelined;
 };
 
+Task<bool> Refresh(std::shared_ptr<loglets::Loglet> loglet) {
+  co_await loglet->RefreshTailHint();
+  co_return true;
+}
+
 TEST_CASE("Race 7: a sequencer that restarts never gives an offset out again") {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     CAPTURE(seed);
@@ -576,6 +581,25 @@ TEST_CASE("Sequencer: lost, doubled and late messages make no answer wrong") {
     acknowledged += s.CheckAnswers(sealed->tail.value());
   }
   CHECK(acknowledged > kSeeds);
+}
+
+TEST_CASE("Sequencer: a handle that was idle has the tail told anew by one log server") {
+  Scene s(5);
+  s.Fill(10);
+  s.w.RunFor(seconds(1));  // the log servers hear the last commit with the heartbeat
+  CHECK(s.other->TailHint() == Offset(0));
+  auto refresh = [&] {
+    Outcome<bool> done = StartTask<bool>(s.two->env, Refresh(s.other));
+    Instant begin = s.w.world.now();
+    REQUIRE(s.w.Until([&] { return done->has_value(); }));
+    CHECK(s.w.world.now() - begin <= milliseconds(20));
+  };
+  refresh();
+  CHECK(s.other->TailHint() == Offset(10));
+  // Nobody answers: it goes on with what it knows.
+  for (uint64_t node = 1; node <= 3; ++node) s.w.CrashNode(node);
+  refresh();
+  CHECK(s.other->TailHint() == Offset(10));
 }
 
 TEST_CASE("Sequencer: a node that stops in good order answers what it has and lets readers go") {

@@ -29,6 +29,8 @@ struct ClientTiming {
   Duration watch = std::chrono::milliseconds(200);
   // A log server that heard nothing of the sequencer for so long may lag: readers go to another.
   Duration stale = std::chrono::milliseconds(50);
+  // How long an appender that was idle waits for a log server to tell the tail.
+  Duration refresh = std::chrono::milliseconds(20);
   Duration trim = std::chrono::seconds(2);
   // For those beyond the W servers that hold a trim, and for all when a loglet is opened.
   Duration grace = std::chrono::milliseconds(100);

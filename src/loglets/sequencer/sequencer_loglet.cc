@@ -19,17 +19,23 @@ struct Poll {
 };
 
 template <typename Request>
+void AskOne(const std::shared_ptr<LogletClient>& client, size_t server, rpc::Method method,
+            const Request& request, const std::shared_ptr<Poll>& poll) {
+  ++poll->waiting;
+  auto answered = [poll](StatusOr<ServerAnswer> answer) {
+    --poll->waiting;
+    bool speaks = answer.ok() && answer->word.code == ServerCode::kOk;
+    if (speaks) ++poll->answers;
+    poll->heard.NotifyAll();
+  };
+  client->Ask(server, method, request, client->timing.trim, std::move(answered));
+}
+
+template <typename Request>
 void AskAll(const std::shared_ptr<LogletClient>& client, rpc::Method method,
             const std::vector<Request>& requests, const std::shared_ptr<Poll>& poll) {
   for (size_t server = 0; server < requests.size(); ++server) {
-    ++poll->waiting;
-    auto answered = [poll](StatusOr<ServerAnswer> answer) {
-      --poll->waiting;
-      bool speaks = answer.ok() && answer->word.code == ServerCode::kOk;
-      if (speaks) ++poll->answers;
-      poll->heard.NotifyAll();
-    };
-    client->Ask(server, method, requests[server], client->timing.trim, std::move(answered));
+    AskOne(client, server, method, requests[server], poll);
   }
 }
 
@@ -70,6 +76,20 @@ Task<StatusOr<Tail>> SequencerLoglet::CheckTail() {
   std::shared_ptr<TailRounds> rounds = rounds_;
   StatusOr<Tail> tail = co_await TailRounds::Check(rounds);
   co_return tail;
+}
+
+Task<void> SequencerLoglet::RefreshTailHint() {
+  std::shared_ptr<LogletClient> client = client_;
+  size_t server = watched_;
+  TimedTailRequest request;
+  request.tail.disk = client->params.replicas[server].disk;
+  auto poll = std::make_shared<Poll>(client->env.scheduler());
+  AskOne(client, server, kTailMethod, request, poll);
+  Instant deadline = client->Now() + client->timing.refresh;
+  while (poll->waiting > 0) {
+    Status waited = co_await poll->heard.Wait(deadline);
+    if (!waited.ok()) break;
+  }
 }
 
 // ---- waiting for news ----

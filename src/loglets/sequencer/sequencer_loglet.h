@@ -27,6 +27,7 @@ class SequencerLoglet final : public Loglet, public std::enable_shared_from_this
   void Append(Batch batch, AppendDone done) override;
   Task<StatusOr<Tail>> CheckTail() override;
   Offset TailHint() override { return client_->known_tail(); }
+  Task<void> RefreshTailHint() override;
   Task<StatusOr<Tail>> AwaitTail(Offset beyond, Instant deadline) override;
   Task<StatusOr<ReadResult>> Read(Offset from, Offset to, size_t max_bytes) override;
   Task<StatusOr<Offset>> Trim(Offset to) override;
