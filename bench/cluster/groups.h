@@ -9,6 +9,7 @@
 namespace vlog::bench {
 
 Status RunClusterSpeed(const Settings& settings);
+Status RunClusterKinds(const Settings& settings);
 Status RunClusterReading(const Settings& settings);
 Status RunClusterMoves(const Settings& settings);
 Status RunClusterKill(const Settings& settings);

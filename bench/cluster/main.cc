@@ -13,6 +13,8 @@ const std::vector<Group>& ClusterGroups() {
   static const std::vector<Group> groups = {
       {"cluster-speed", "appends against etcd: 1 to 1,024 outstanding, latency, CPU", 8 * kGiB,
        24 * kGiB, RunClusterSpeed},
+      {"cluster-kinds", "each kind of loglet and etcd side by side, 1 and 1,024 outstanding",
+       8 * kGiB, 24 * kGiB, RunClusterKinds},
       {"cluster-reading", "sequential reading through the cluster", 4 * kGiB, 8 * kGiB,
        RunClusterReading},
       {"cluster-moves", "planned moves of the sequencer under load", 4 * kGiB, 8 * kGiB,

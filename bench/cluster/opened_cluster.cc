@@ -93,6 +93,13 @@ Task<Status> OpenedCluster::MoveTo(NodeId sequencer) {
   co_return co_await log->Reconfigure(std::move(request));
 }
 
+Task<Status> OpenedCluster::SwapTo(std::string kind) {
+  virtuallog::ReconfigureRequest request;
+  request.reason = "benchmark";
+  request.kind = std::move(kind);
+  co_return co_await log->Reconfigure(std::move(request));
+}
+
 Task<void> OpenedCluster::Sleep(Duration duration) {
   Status slept = co_await scheduler().Sleep(duration);
   VLOG_CHECK(slept.ok(), "nobody stops a benchmark's loop");

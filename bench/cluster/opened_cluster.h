@@ -42,6 +42,8 @@ struct OpenedCluster {
   Task<Status> AwaitBack(NodeId node);
   // A planned move of the log's last segment. Its errors are those of Reconfigure().
   Task<Status> MoveTo(NodeId sequencer);
+  // A planned swap to another kind, or to a new loglet of the same.
+  Task<Status> SwapTo(std::string kind);
   Task<void> Sleep(Duration duration);
 
   Task<Status> Close();
