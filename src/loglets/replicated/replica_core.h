@@ -3,7 +3,8 @@
 // stream, the connections and the clock, and knows nothing of terms or ballots.
 //
 // Effects come out of TakeOutput() and are carried out in the order persist, send, deliver; of two
-// outputs the first is begun before the second. What tells of a state (a vote, an accept, an
+// outputs the first is begun before the second. The shell takes one output for all that came in one
+// turn of the executor. What tells of a state (a vote, an accept, an
 // acknowledgement) is put out only after Persisted() for it.
 //
 // Thread rule: none; no clock, no randomness but what is passed in.
@@ -95,7 +96,8 @@ class ReplicaCore {
   virtual Instant next_tick() const = 0;
 
   // --- Replicas ---
-  // Malformed messages are answered with an empty header or not at all; nothing else changes.
+  // Each request gets one reply, later or at once; a malformed one an empty header, and nothing
+  // else changes.
   virtual void OnRequest(const Replica& from, PeerMessage message, ReplyTo to, Instant now) = 0;
   // An error means that there is no answer: kUnavailable, certainly not sent; kNotFound, another
   // disk or process answers there; else it may have been carried out.

@@ -1,0 +1,306 @@
+#include "loglets/raft/follower_flow_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace vlog::loglets::raft {
+
+FollowerFlow::FollowerFlow(FlowOptions options, Index last, Instant now)
+    : options_(options), next_(last + 1), last_sent_(now), heard_at_(now) {}
+
+// ---- sending ----
+
+FollowerFlow::Next FollowerFlow::TakeNext(const Leader& leader, CallId call, Instant now) {
+  if (leader.quiet) return Next();
+  if (now >= not_before_ && !waiting_for_) {
+    if (state_ == State::kLost) state_ = State::kProbe;
+    Next next;
+    if (state_ == State::kStream) next = Stream(leader, call, now);
+    if (state_ == State::kProbe) next = Probe(leader, call, now);
+    // Either may find that what comes next was trimmed.
+    if (state_ == State::kMoveUp) next = MoveUp(leader, call, now);
+    if (next.index() != 0) return next;
+  }
+  return Heartbeat(leader, call, now);
+}
+
+FollowerFlow::Next FollowerFlow::Probe(const Leader& leader, CallId call, Instant now) {
+  Index prev(next_.value() - 1);
+  if (!leader.log.state().TermAt(prev)) {
+    state_ = State::kMoveUp;
+    return Next();
+  }
+  AppendRequest request = Begin(leader, prev);
+  Fill(leader, &request);
+  waiting_for_ = call;
+  Note(call, What::kProbe, leader, request, now);
+  return request;
+}
+
+FollowerFlow::Next FollowerFlow::Stream(const Leader& leader, CallId call, Instant now) {
+  bool room = with_entries_ < options_.window && bytes_ < options_.window_bytes;
+  if (next_ > leader.last_sendable || !room || load_) return Next();
+  if (!leader.log.state().TermAt(Index(next_.value() - 1))) {
+    DropLoaded();
+    state_ = State::kMoveUp;
+    return Next();
+  }
+  if (leader.log.Find(next_) == nullptr && loaded_.empty()) {
+    const RaftState& state = leader.log.state();
+    std::optional<RaftState::Place> place;
+    if (next_begin_ && *next_begin_ >= state.trim_point()) {
+      place = state.FindEntry(next_, *next_begin_);
+    }
+    if (!place) {
+      state_ = State::kMoveUp;
+      return Next();
+    }
+    load_ = call;
+    return Load{place->from, place->to};
+  }
+  AppendRequest request = Begin(leader, Index(next_.value() - 1));
+  Fill(leader, &request);
+  Note(call, What::kEntries, leader, request, now);
+  return request;
+}
+
+FollowerFlow::Next FollowerFlow::MoveUp(const Leader& leader, CallId call, Instant now) {
+  const RaftState& state = leader.log.state();
+  MoveUpRequest request;
+  request.term = leader.term;
+  request.index = leader.log.applied();
+  request.index_term = *state.TermAt(request.index);
+  std::string encoded;
+  state.log().applied().EncodeTo(&encoded);
+  request.state = Bytes(std::move(encoded));
+  waiting_for_ = call;
+  Note(call, What::kMove, leader, AppendRequest(), now);
+  return request;
+}
+
+FollowerFlow::Next FollowerFlow::Heartbeat(const Leader& leader, CallId call, Instant now) {
+  bool due = round_sent_ < leader.round || now >= HeartbeatDue(leader);
+  if (!due || heartbeats_ >= options_.most_heartbeats || state_ == State::kLost) return Next();
+  // At what it surely has, so that the commit point can go with it.
+  bool known = leader.log.state().TermAt(match_).has_value();
+  AppendRequest request = Begin(leader, known ? match_ : Index());
+  Note(call, What::kHeartbeat, leader, request, now);
+  return request;
+}
+
+Instant FollowerFlow::HeartbeatDue(const Leader& leader) const {
+  bool untold = commit_sent_ < std::min(leader.log.commit(), match_);
+  Duration pause = untold && with_entries_ == 0 ? options_.commit_delay : options_.heartbeat;
+  return last_sent_ + pause;
+}
+
+Instant FollowerFlow::due(const Leader& leader) const {
+  if (leader.quiet) return Instant::Max();
+  Instant due = Instant::Max();
+  if (heartbeats_ < options_.most_heartbeats && state_ != State::kLost) due = HeartbeatDue(leader);
+  bool work = state_ != State::kStream ||
+              (next_ <= leader.last_sendable && !load_ && with_entries_ < options_.window);
+  if (work && !waiting_for_) due = std::min(due, not_before_);
+  return due;
+}
+
+AppendRequest FollowerFlow::Begin(const Leader& leader, Index prev) {
+  AppendRequest request;
+  request.term = leader.term;
+  request.prev = prev;
+  if (prev > Index()) {
+    std::optional<Term> term = leader.log.state().TermAt(prev);
+    VLOG_CHECK(term.has_value(), "the leader knows the term before what it sends");
+    request.prev_term = *term;
+  }
+  request.commit = leader.log.commit();
+  request.urgent = leader.urgent;
+  return request;
+}
+
+void FollowerFlow::Fill(const Leader& leader, AppendRequest* request) {
+  size_t bytes = 0;
+  while (next_ <= leader.last_sendable && request->entries.size() < kMaxEntries) {
+    const RaftLog::Cached* cached = leader.log.Find(next_);
+    bool read = cached == nullptr && !loaded_.empty();
+    if (cached == nullptr && !read) break;
+    const LogEntry& entry = read ? loaded_.front().entry : cached->entry;
+    bytes += entry.batch.body.size() + entry.proposal.size() + kBatchHeaderBytes;
+    if (!request->entries.empty() && bytes > options_.request_bytes) break;
+    if (read) {
+      uint32_t records = entry.type == EntryType::kBatch ? entry.batch.header.count : 0;
+      next_begin_ = loaded_.front().begin + records;
+      loaded_bytes_ -= entry.batch.body.size();
+      request->entries.push_back(std::move(loaded_.front().entry));
+      loaded_.pop_front();
+    } else {
+      next_begin_ = cached->end;
+      request->entries.push_back(entry);
+    }
+    next_ += 1;
+  }
+}
+
+void FollowerFlow::Note(CallId call, What what, const Leader& leader, const AppendRequest& request,
+                        Instant now) {
+  InFlight sent;
+  sent.what = what;
+  sent.prev = request.prev;
+  sent.round = leader.round;
+  for (const LogEntry& entry : request.entries) {
+    sent.bytes += entry.batch.body.size() + kBatchHeaderBytes;
+  }
+  sent.entries = !request.entries.empty();
+  with_entries_ += sent.entries;
+  heartbeats_ += what == What::kHeartbeat;
+  bytes_ += sent.bytes;
+  in_flight_[call] = sent;
+  round_sent_ = leader.round;
+  last_sent_ = now;
+  Index told = std::min(request.commit, request.prev + request.entries.size());
+  commit_sent_ = std::max(commit_sent_, told);
+}
+
+// ---- answers ----
+
+std::optional<FollowerFlow::InFlight> FollowerFlow::Take(CallId call) {
+  auto it = in_flight_.find(call);
+  if (it == in_flight_.end()) return std::nullopt;
+  InFlight sent = it->second;
+  in_flight_.erase(it);
+  with_entries_ -= sent.entries;
+  heartbeats_ -= sent.what == What::kHeartbeat;
+  bytes_ -= sent.bytes;
+  sent.awaited = waiting_for_ == call;
+  if (sent.awaited) waiting_for_.reset();
+  return sent;
+}
+
+void FollowerFlow::OnReply(CallId call, const AppendReply& reply, const RaftLog& log, Instant now) {
+  std::optional<InFlight> sent = Take(call);
+  if (!sent) return;
+  bool member = reply.code == Code::kOk || reply.code == Code::kNo || reply.code == Code::kFull;
+  if (!member) {
+    state_ = State::kLost;
+    not_before_ = now + options_.lost_retry;
+    DropLoaded();
+    return;
+  }
+  heard_at_ = now;
+  acked_round_ = std::max(acked_round_, sent->round);
+  sealed_ = sealed_ || reply.sealed;
+  if (reply.code == Code::kOk) {
+    OnAgreed(*sent, reply, log);
+  } else if (reply.code == Code::kNo) {
+    OnConflict(*sent, reply, log, now);
+  } else {
+    Retreat(*sent, now + options_.retry);
+  }
+}
+
+void FollowerFlow::OnAgreed(const InFlight& sent, const AppendReply& reply, const RaftLog& log) {
+  if (reply.match >= match_ && reply.match <= log.last()) {
+    match_ = reply.match;
+    match_end_ = reply.match_end;
+  }
+  if (sent.awaited) state_ = State::kStream;
+  if (sent.awaited || next_ <= match_) SetNext(match_ + 1);
+}
+
+void FollowerFlow::OnConflict(const InFlight& sent, const AppendReply& reply, const RaftLog& log,
+                              Instant now) {
+  // Only the newest word counts, and none about what it was known to have (Raft 5.3).
+  if (sent.prev <= match_ || waiting_for_ || sent.what == What::kHeartbeat) return;
+  if (sent.what == What::kMove) return Retreat(sent, now + options_.retry);
+  Index next = reply.hint;
+  if (reply.hint_term > Term()) {
+    std::optional<Index> ours = log.state().LastOfTerm(reply.hint_term, sent.prev);
+    if (ours) next = *ours + 1;
+  }
+  next = std::min(next, sent.prev);
+  state_ = State::kProbe;
+  SetNext(std::max(next, match_ + 1));
+}
+
+void FollowerFlow::OnError(CallId call, bool lost, Instant now) {
+  std::optional<InFlight> sent = Take(call);
+  if (!sent) return;
+  if (lost) {
+    state_ = State::kLost;
+    not_before_ = now + options_.lost_retry;
+    DropLoaded();
+  } else if (sent->what != What::kHeartbeat) {
+    Retreat(*sent, now + options_.retry);
+  }
+}
+
+// What was sent did not arrive, or was not taken: again, later.
+void FollowerFlow::Retreat(const InFlight& sent, Instant at) {
+  not_before_ = at;
+  if (waiting_for_ || state_ == State::kLost) return;
+  bool probe = sent.what == What::kProbe;
+  if (state_ == State::kStream) state_ = State::kProbe;
+  SetNext(std::max(probe ? sent.prev + 1 : match_ + 1, match_ + 1));
+}
+
+void FollowerFlow::SetNext(Index next) {
+  next_ = next;
+  next_begin_.reset();
+  if (next == match_ + 1) next_begin_ = match_end_;
+  DropLoaded();
+}
+
+void FollowerFlow::DropLoaded() {
+  load_.reset();
+  loaded_.clear();
+  loaded_bytes_ = 0;
+}
+
+void FollowerFlow::OnLoaded(CallId load, StatusOr<std::vector<storage::Entry>> entries,
+                            const RaftLog& log, Instant now) {
+  if (load_ != load) return;
+  DropLoaded();
+  if (!entries.ok() && !absl::IsOutOfRange(entries.status())) {
+    not_before_ = now + options_.retry;
+    return;
+  }
+  Index expected = next_;
+  if (entries.ok()) {
+    for (const storage::Entry& entry : *entries) {
+      StatusOr<StoredEntry> stored = RaftState::ToStored(entry);
+      bool follows = stored.ok() && stored->index == expected &&
+                     log.state().TermAt(expected) == stored->entry.term;
+      if (!follows) break;
+      loaded_bytes_ += stored->entry.batch.body.size();
+      loaded_.push_back(*std::move(stored));
+      expected += 1;
+    }
+  }
+  // Trimmed meanwhile, or damaged here.
+  if (loaded_.empty()) state_ = State::kMoveUp;
+}
+
+void FollowerFlow::Wake(Instant now) {
+  heard_at_ = now;
+  not_before_ = std::min(not_before_, now);
+}
+
+void FollowerFlow::CheckInvariants() const {
+  VLOG_CHECK(next_ > match_, "what the follower has is not sent again");
+  size_t with_entries = 0;
+  size_t heartbeats = 0;
+  size_t bytes = 0;
+  for (const auto& [call, sent] : in_flight_) {
+    with_entries += sent.entries;
+    heartbeats += sent.what == What::kHeartbeat;
+    bytes += sent.bytes;
+  }
+  bool counted = with_entries == with_entries_ && heartbeats == heartbeats_ && bytes == bytes_;
+  VLOG_CHECK(counted, "what is unanswered is counted right");
+  VLOG_CHECK(!waiting_for_ || in_flight_.contains(*waiting_for_), "who waits, waits for an answer");
+  VLOG_CHECK(loaded_.empty() || loaded_.front().index == next_, "what was read back comes next");
+}
+
+}  // namespace vlog::loglets::raft

@@ -1,0 +1,148 @@
+// What one Raft replica has become: a pure state machine over its journal entries, the same while
+// the journal runs and when it is recovered.
+//
+//              start()                 applied_index()            last()
+//   ...trimmed...|...... applied ............|...... not yet ........|     entries of the log
+//        | island |  | island: records from before a move, a hole     |     records, by LogMap
+//
+// A log entry (batch, no-op, SEAL) takes positions at the stream's end when it is written; one with
+// an index that exists cuts that one and all behind it, unless they are applied. Each entry names
+// the commit point that was known when it was written, so recovery applies all but the newest.
+//
+// A trim needs no checkpoint of its own beside the journal's: a replica's own past is in the
+// journal, checkpointed with the writers' table. What another replica's past amounts to comes as
+// one control entry, the move: {index, term, records, writers' table, SEAL}.
+#ifndef VLOG_LOGLETS_RAFT_RAFT_STATE_CORE_H_
+#define VLOG_LOGLETS_RAFT_RAFT_STATE_CORE_H_
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loglets/raft/speculative_core.h"
+#include "loglets/replicated/log_map.h"
+#include "storage/stream_table.h"
+
+namespace vlog::loglets::raft {
+
+enum RaftEntryType : uint16_t {
+  kVoteEntry = 1,   // the term and whom this replica voted for in it
+  kBatchEntry = 2,  // entries of the log
+  kNoOpEntry = 3,
+  kSealEntry = 4,
+  kTrimEntry = 5,  // `first`: the trim point, an offset
+  kMoveEntry = 6,  // what the log up to an index amounts to
+};
+
+// Durable before any answer tells of it (Raft, figure 2: persistent state).
+struct HardState {
+  Term term;
+  Replica vote;  // node 0: nobody
+  friend bool operator==(const HardState&, const HardState&) = default;
+};
+
+// An entry of the log as the journal has it.
+struct StoredEntry {
+  Index index;
+  Offset begin;  // of its records, if it is taken
+  Index commit;  // known when it was written
+  LogEntry entry;
+};
+
+// Positions are those of the stream. Thread rule: none, plain data.
+class RaftState final : public storage::StreamState {
+ public:
+  // The entry where everything begins: entries above it are here.
+  struct Start {
+    Index index;
+    Term term;
+    Offset end;
+  };
+
+  // --- Entries; the shell sets their stream ---
+  static storage::Entry VoteEntry(const HardState& hard);
+  // The next entry of the log, or one in place of those from `index` on.
+  storage::Entry LogEntryAt(Index index, const LogEntry& entry, Index commit) const;
+  static storage::Entry TrimEntry(Offset to, Index commit);
+  // `state`: AppliedState, encoded.
+  static storage::Entry MoveEntry(Index index, Term term, Bytes state);
+  // kDataLoss: not an entry of the log.
+  static StatusOr<StoredEntry> ToStored(const storage::Entry& entry);
+
+  void Apply(const storage::Entry& entry) override;
+  void Damaged(uint64_t lost) override;
+  void SkipTo(uint64_t end) override;
+  uint64_t trim() const override;
+  uint64_t end() const override { return end_; }
+  std::string Encode() const override;
+  Status Decode(std::string_view data) override;
+
+  // --- As Apply(), but nothing is applied that ApplyTo() does not say ---
+  void Take(const storage::Entry& entry);
+  // All up to `commit` is decided.
+  void ApplyTo(Index commit);
+  // What was taken from `index` on was refused by the disk; the stream ends at `end`.
+  void CutFrom(Index index);
+  void SetEnd(uint64_t end) { end_ = end; }
+
+  const HardState& hard() const { return hard_; }
+  const Start& start() const { return start_; }
+  Index last() const { return log_.last(); }
+  // Of an entry in [start().index, last()]; none for others.
+  std::optional<Term> TermAt(Index index) const;
+  Term last_term() const { return *TermAt(last()); }
+  // The first entry at or above start() + 1 that has the term of `index`. REQUIRES: TermAt(index).
+  Index FirstOfTerm(Index index) const;
+  // The newest entry with this term at or below `index`; none if there is none above start().
+  std::optional<Index> LastOfTerm(Term term, Index index) const;
+  const SpeculativeState& log() const { return log_; }
+  Offset trim_point() const { return trim_; }
+  // Entries of this journal were lost: it does not know what it voted and acknowledged.
+  bool impaired() const { return impaired_; }
+
+  // Where the entry at `index`, which begins at `begin`, lies. None: not here any more.
+  struct Place {
+    uint64_t from;
+    uint64_t to;  // the end of what follows it without a hole
+  };
+  std::optional<Place> FindEntry(Index index, Offset begin) const;
+  // Where the records from `from` on lie; none if they are not here.
+  std::optional<Place> FindRecords(Offset from, Offset to) const;
+  // The next record at or above `from` that is here; kMaxOffset if none is.
+  Offset NextHeld(Offset from) const;
+
+  void CheckInvariants() const;
+
+ private:
+  // Records without a hole; all but the last are from before a move.
+  struct Island {
+    replicated::LogMap map;
+    Offset begin;
+    Offset end;
+  };
+  struct TermRun {
+    Index first;
+    Term term;
+  };
+  void TakeLogEntry(const storage::Entry& entry);
+  void TakeTrim(Offset to);
+  void TakeMove(const storage::Entry& entry);
+  void ForgetBelowStart();
+
+  HardState hard_;
+  Start start_;
+  std::deque<TermRun> terms_;  // of the entries above start_
+  SpeculativeState log_;
+  std::deque<Island> islands_{1};
+  Offset trim_;
+  uint64_t end_ = 0;
+  bool impaired_ = false;
+};
+
+inline constexpr char kRaftStreamKind[] = "raft-replica";
+
+}  // namespace vlog::loglets::raft
+
+#endif  // VLOG_LOGLETS_RAFT_RAFT_STATE_CORE_H_
