@@ -16,6 +16,7 @@ namespace {
 using loglets::Loglet;
 using loglets::ReadResult;
 using loglets::Sealed;
+using loglets::StoredBatch;
 using loglets::Tail;
 
 // Cases that a kind is excused from, with the reason. There is no other way to be excused.
@@ -195,13 +196,21 @@ void PipelinesAppends(Fixture& f) {
 void BatchesAreUnits(Fixture& f) {
   REQUIRE(f.Append(1, 0, 7).ok());
   REQUIRE(f.Append(2, 0, 5).ok());
-  auto read = f.world().Run(f.loglet->Read(Offset(3), Offset(9), 1 << 20));
-  REQUIRE((*read)->batches.size() == 2);
-  CHECK((*read)->batches[0].first.value() == 0);
-  CHECK((*read)->batches[0].batch.header.count == 7);
-  CHECK((*read)->batches[1].first.value() == 7);
-  CHECK((*read)->batches[1].batch.header.count == 5);
-  CHECK((*read)->batches[1].batch.header.writer == WriterId(2));
+  std::vector<StoredBatch> batches;
+  // A copy may be behind and answer with less; each answer has a whole batch at least.
+  for (Offset at(3); at < Offset(9);) {
+    auto read = f.world().Run(f.loglet->Read(at, Offset(9), 1 << 20));
+    REQUIRE(read->ok());
+    REQUIRE_FALSE((*read)->batches.empty());
+    for (const StoredBatch& batch : (*read)->batches) batches.push_back(batch);
+    at = batches.back().first + batches.back().batch.header.count;
+  }
+  REQUIRE(batches.size() == 2);
+  CHECK(batches[0].first.value() == 0);
+  CHECK(batches[0].batch.header.count == 7);
+  CHECK(batches[1].first.value() == 7);
+  CHECK(batches[1].batch.header.count == 5);
+  CHECK(batches[1].batch.header.writer == WriterId(2));
 }
 
 void DuplicatesGetTheirOffset(Fixture& f) {
