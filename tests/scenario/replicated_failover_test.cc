@@ -5,6 +5,7 @@
 
 #include "loglets/paxos/paxos_kind.h"
 #include "loglets/raft/raft_kind.h"
+#include "loglets/replicated/leader_search.h"
 #include "scenario/replicated_world.h"
 
 namespace vlog::testing {
@@ -20,7 +21,7 @@ using std::chrono::seconds;
 constexpr uint64_t kSeeds = 15;
 
 std::vector<ReplicaKind> Kinds() {
-  return {loglets::raft::RaftReplicaKind(), loglets::PaxosReplicaKind()};
+  return {loglets::raft::RaftReplicaKind(), loglets::paxos::PaxosReplicaKind()};
 }
 
 // Three nodes and two clients.
@@ -141,6 +142,24 @@ TEST_CASE("Race 21: a leader that was paused is left, and acknowledges nothing w
     s.Fill(5, 8);
     CHECK(s.CheckTail()->offset == Offset(8));
     s.CheckAll(8);
+  });
+}
+
+TEST_CASE("Fail-over: answers about a leader that failed meanwhile do not end the search") {
+  ForEachKind([](const ReplicaKind& kind, uint64_t seed) {
+    Scene s(seed, kind);
+    s.Fill(0, 1);
+    auto client = std::make_shared<loglets::replicated::ReplicaClient>(
+        s.two->env, s.two->peers, kind.base, s.w.id, *loglets::replicated::DecodeParams(s.params),
+        loglets::replicated::ClientTiming());
+    auto search = std::make_shared<loglets::replicated::LeaderSearch>(client);
+    search->Doubt();
+    s.w.RunFor(milliseconds(20));
+    search->Failed(0);
+    s.w.RunFor(milliseconds(300));
+    CHECK_FALSE(search->leader().has_value());  // nobody wanted one
+    search->Want();
+    CHECK(s.w.Until([&] { return search->leader() == 0; }));
   });
 }
 

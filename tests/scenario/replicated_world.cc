@@ -134,6 +134,21 @@ bool ReplicatedWorld::AwaitNodes() {
   });
 }
 
+void ReplicatedWorld::CheckInvariants() {
+  for (auto& [number, machine] : nodes_) {
+    if (ReplicatedNode* found = node(number)) found->replicas().CheckInvariants();
+  }
+}
+
+bool ReplicatedWorld::Until(const std::function<bool()>& done) {
+  constexpr uint64_t kEvery = 20;  // steps
+  auto checked = [&] {
+    if (++steps_ % kEvery == 0) CheckInvariants();
+    return done();
+  };
+  return world.RunUntil(checked, world.now() + std::chrono::minutes(1));
+}
+
 std::optional<loglets::HostedLoglet> ReplicatedWorld::RowOf(uint64_t number) {
   ReplicatedNode* found = node(number);
   if (found == nullptr) return std::nullopt;

@@ -107,12 +107,12 @@ class ReplicatedWorld {
   // The payloads of [from, to); what is missing is an error.
   StatusOr<std::vector<std::string>> ReadAll(ReplicatedClient& client, loglets::Loglet& loglet,
                                              uint64_t from, uint64_t to);
-  // False after a minute.
-  bool Until(std::function<bool()> done) {
-    return world.RunUntil(std::move(done), world.now() + std::chrono::minutes(1));
-  }
+  // Steps until `done()`, and checks the invariants of all replicas on the way. False after a
+  // minute.
+  bool Until(const std::function<bool()>& done);
   void RunFor(Duration time) {
-    world.RunUntil([] { return false; }, world.now() + time);
+    Instant end = world.now() + time;
+    Until([this, end] { return world.now() >= end; });
   }
 
   env::SimWorld world;
@@ -130,7 +130,10 @@ class ReplicatedWorld {
     uint64_t boots = 0;  // of this disk: one that was wiped counts anew
   };
 
+  void CheckInvariants();
+
   const loglets::replicated::ReplicaKind kind_;
+  uint64_t steps_ = 0;
   std::map<uint64_t, Machine> nodes_;
   AddressBook book_;
   loglets::ReplicatedKindOptions options_;

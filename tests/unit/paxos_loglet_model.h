@@ -81,6 +81,7 @@ class ModelWorld {
     SeqNo first;
     Offset at_least;  // of a check: what it must cover
     uint64_t trim = 0;
+    bool stored = false;  // of an append: when it was called
   };
 
   uint64_t Below(uint64_t bound) { return random_() % bound; }

@@ -61,6 +61,7 @@ void ModelWorld::Submit(size_t number, SeqNo first) {
   replicated::Token token = next_id_++;
   ++it->second.calls;
   calls_[token] = {ClientCall::Kind::kAppend, node, nodes_[node].life, number, first, {}, 0};
+  calls_[token].stored = truth_.Stored(it->second.batch.header);
   nodes_[node].core->Append(it->second.batch, token, now_);
   Flush(node);
 }
@@ -132,7 +133,8 @@ void ModelWorld::OnAppendAnswer(const ClientCall& call, const StatusOr<Offset>& 
     if (it == writer.open.end()) return;  // an earlier call told it
     if (std::string bad = truth_.Acked(batch.header, *result); !bad.empty()) {
       Violate(bad + ": writer " + std::to_string(writer.id.value()) + " record " +
-              std::to_string(call.first.value()) + " at " + std::to_string(result->value()) + Describe());
+              std::to_string(call.first.value()) + " at " + std::to_string(result->value()) +
+              Describe());
     }
     if (sealed_at_ && *result >= *sealed_at_) Violate("a record behind SEAL is acknowledged");
     proven_ = std::max(proven_, *result + batch.header.count);
@@ -143,6 +145,10 @@ void ModelWorld::OnAppendAnswer(const ClientCall& call, const StatusOr<Offset>& 
   if (it == writer.open.end()) return;
   --it->second.calls;
   it->second.maybe = it->second.maybe || absl::IsUnknown(result.status());
+  // A leader that says "out of order" knows all that was stored before it was asked.
+  if (absl::IsInvalidArgument(result.status()) && call.stored) {
+    Violate("a batch that was stored is called out of order");
+  }
   // Every call said "certainly not stored": it is not stored.
   bool surely_not = it->second.calls == 0 && !it->second.maybe;
   if (surely_not && truth_.Stored(it->second.batch.header)) {

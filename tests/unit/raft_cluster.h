@@ -103,6 +103,9 @@ class RaftCluster {
   // Messages for which it is false are lost when they are to be delivered by Settle() or Run().
   std::function<bool(const Wire&)> connected;
   std::set<size_t> slow_disks;  // Settle() and Run() do not sync these
+  // How many of eight steps leave what they want done to the next step of their replica, as a shell
+  // does that carries out what one turn of its executor brought.
+  uint64_t lazy = 0;
   // "" or the first rule that was broken.
   const std::string& violation() const { return violation_; }
   void Violate(const std::string& what) {
@@ -146,8 +149,12 @@ class RaftCluster {
 
   std::map<uint64_t, size_t> leaders_;                      // term -> replica
   std::map<std::pair<uint64_t, uint64_t>, Known> entries_;  // {index, term}
-  std::map<uint64_t, Term> committed_;                      // index -> term
-  std::map<Offset, RecordId> records_;                      // as acknowledged or shown
+  struct Decided {
+    Term term;  // of the entry
+    Term in;    // in which it was decided
+  };
+  std::map<uint64_t, Decided> committed_;  // by index
+  std::map<Offset, RecordId> records_;     // as acknowledged or shown
   std::map<RecordId, Offset> places_;
   std::map<Token, BatchHeader> appends_;
   std::map<Token, Offset> at_least_;  // of a tail check: what was known when it began

@@ -19,6 +19,7 @@ class Model {
         loss_(Chance(0.4) ? 0 : 0.1),
         crashes_(Chance(0.3) ? 0 : 1),
         full_(Chance(0.7) ? 0 : 1) {
+    cluster_.lazy = Chance(0.5) ? 0 : 4;
     for (char name : {'a', 'b', 'c'}) writers_.push_back({name, 0, std::nullopt, {}});
   }
 
@@ -169,6 +170,7 @@ class Model {
   void Heal() {
     for (size_t i = 0; i < cluster_.size(); ++i) cluster_.Restart(i);
     paused_until_.clear();
+    cluster_.lazy = 0;
     // A loglet that nobody uses any more needs a client to wake it.
     for (size_t i = 0; i < cluster_.size(); ++i) cluster_.Campaign(i, false);
     cluster_.Run(std::chrono::seconds(3));
@@ -186,7 +188,8 @@ class Model {
     for (Writer& writer : writers_) Settle(writer);
     Offset end = **cluster_.Result(token);
     for (size_t i = 0; i < cluster_.size(); ++i) {
-      if (!cluster_.core(i).sealed()) return cluster_.Violate("a replica without the seal");
+      if (!cluster_.core(i).sealed())
+        return cluster_.Violate("a replica without the seal: " + cluster_.Describe(i));
       if (cluster_.core(i).applied().end() != end) return cluster_.Violate("different ends");
       if (cluster_.core(i).next_tick() != Instant::Max()) {
         return cluster_.Violate("a sealed loglet costs something: " + cluster_.Describe(i));
@@ -208,7 +211,7 @@ class Model {
 
 TEST_CASE("Raft model: many random schedules keep every safety rule of the paper") {
   uint64_t first = 1;
-  uint64_t seeds = 250;
+  uint64_t seeds = 1500;
   if (const char* text = std::getenv("RAFT_SEEDS")) seeds = std::strtoull(text, nullptr, 10);
   if (const char* text = std::getenv("RAFT_SEED")) {
     first = std::strtoull(text, nullptr, 10);
@@ -237,7 +240,7 @@ TEST_CASE("Raft model: many random schedules keep every safety rule of the paper
       sum.commits, sum.elections, sum.cuts, sum.moves, sum.acks, sum.tails, sum.loads,
       sum.refusals);
   // A run in which too little happens proves nothing.
-  CHECK(sum.commits > 20 * seeds);
+  CHECK(sum.commits > 12 * seeds);
   CHECK(sum.acks > 10 * seeds);
   CHECK(sum.tails > seeds);
   CHECK(sum.elections > 2 * seeds);

@@ -132,9 +132,7 @@ void PaxosCore::Campaign(bool at_once, Instant now) {
 
 void PaxosCore::Tick(Instant now) {
   bool idle = proposer_.state() == ProposerCore::State::kIdle;
-  if (log_.applied().sealed()) {
-    election_.Stop();
-  } else if (election_.due(now)) {
+  if (election_.due(now)) {
     if (idle) {
       BeginProbe(now);
     } else {
@@ -234,6 +232,7 @@ void PaxosCore::Settle(Instant now) {
   now_ = std::max(now_, now);
   while (SettleOnce(now_)) {
   }
+  if (log_.applied().sealed()) election_.Stop();
   for (Persist& persist : log_.TakePersists()) output_.persist.push_back(std::move(persist));
   for (auto& load : learner_.TakeLoads()) output_.loads.push_back(load);
 }

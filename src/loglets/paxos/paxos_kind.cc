@@ -7,7 +7,7 @@
 
 namespace vlog::loglets {
 
-replicated::ReplicaKind PaxosReplicaKind(paxos::PaxosOptions options) {
+replicated::ReplicaKind paxos::PaxosReplicaKind(PaxosOptions options) {
   replicated::ReplicaKind kind;
   kind.name = "paxos";
   kind.base = rpc::kPaxosLogletBase;
@@ -27,11 +27,11 @@ replicated::ReplicaKind PaxosReplicaKind(paxos::PaxosOptions options) {
 
 std::unique_ptr<LogletKind> NewPaxosKind(env::Env& env, rpc::Peers& peers,
                                          ReplicatedKindOptions options) {
-  return NewReplicatedKind(PaxosReplicaKind(), env, peers, std::move(options));
+  return NewReplicatedKind(paxos::PaxosReplicaKind(), env, peers, std::move(options));
 }
 
 std::unique_ptr<HostableKind> NewPaxosHostable() {
-  return NewReplicatedHostable(PaxosReplicaKind());
+  return NewReplicatedHostable(paxos::PaxosReplicaKind());
 }
 
 }  // namespace vlog::loglets

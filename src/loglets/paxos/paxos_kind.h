@@ -9,8 +9,10 @@
 
 namespace vlog::loglets {
 
+namespace paxos {
 // What the replicated kinds' shell needs of it.
-replicated::ReplicaKind PaxosReplicaKind(paxos::PaxosOptions options = {});
+replicated::ReplicaKind PaxosReplicaKind(PaxosOptions options = {});
+}  // namespace paxos
 
 // As NewReplicatedKind() and NewReplicatedHostable().
 std::unique_ptr<LogletKind> NewPaxosKind(env::Env& env, rpc::Peers& peers,

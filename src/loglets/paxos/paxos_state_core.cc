@@ -73,8 +73,9 @@ storage::Entry PaxosState::TrimEntry(uint64_t end, Offset to, Slot chosen) {
   return entry;
 }
 
-storage::Entry PaxosState::MoveEntry(uint64_t end, const Checkpoint& checkpoint, Slot chosen) {
-  storage::Entry entry = ControlEntry(kMoveEntry, end, checkpoint.promised, chosen);
+storage::Entry PaxosState::MoveEntry(uint64_t position, const Checkpoint& checkpoint, Slot chosen) {
+  storage::Entry entry = ControlEntry(kMoveEntry, position, checkpoint.promised, chosen);
+  entry.count = 1;
   PutFixed(&entry.meta, checkpoint.slot.value());
   PutFixed(&entry.meta, checkpoint.trim.value());
   std::string applied;
@@ -145,6 +146,8 @@ void PaxosState::ApplyMove(const storage::Entry& entry, Decoder& in) {
   StatusOr<replicated::AppliedState> applied =
       replicated::AppliedState::Decode(entry.payload.view());
   VLOG_CHECK(in.ok() && applied.ok(), "a checkpoint was valid when it was taken");
+  VLOG_CHECK(entry.first == end_, "entries follow each other");
+  end_ += entry.count;
   if (slot <= log_.end().slot) return;
   log_.MoveTo({slot, applied->end()});
   log_.Trim(trim);

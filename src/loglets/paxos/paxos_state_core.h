@@ -31,7 +31,9 @@ enum PaxosEntryType : uint16_t {
   kPromiseEntry = 1,  // `first` of what covers no positions: the stream's durable end
   kAcceptEntry = 2,   // a command in a slot; covers positions
   kTrimEntry = 3,
-  kMoveEntry = 4,  // a checkpoint was taken; payload: the applied state
+  // A checkpoint was taken; payload: the applied state. Covers one position: if it is lost, that
+  // shows before anything behind it is believed.
+  kMoveEntry = 4,
 };
 
 // Thread rule: none, plain data.
@@ -48,7 +50,7 @@ class PaxosState final : public storage::StreamState {
   static storage::Entry PromiseEntry(uint64_t end, const Ballot& ballot, Slot chosen);
   static storage::Entry AcceptEntry(uint64_t position, const SlotEntry& entry, Slot chosen);
   static storage::Entry TrimEntry(uint64_t end, Offset to, Slot chosen);
-  static storage::Entry MoveEntry(uint64_t end, const Checkpoint& checkpoint, Slot chosen);
+  static storage::Entry MoveEntry(uint64_t position, const Checkpoint& checkpoint, Slot chosen);
   // The command of an accept entry that was read back; kDataLoss. Its body is not validated.
   static StatusOr<SlotEntry> ToSlotEntry(const storage::Entry& entry);
 

@@ -28,7 +28,7 @@ class PeerFlow {
 
   PeerFlow() = default;
   PeerFlow(const PaxosOptions& options, Slot next, Instant now)
-      : options_(options), next_(next), last_heard_(now), last_sent_(now) {}
+      : options_(options), next_(next), last_heard_(now) {}
 
   // --- What may be sent ---
   bool HasRoom(Instant now) const;
@@ -81,7 +81,7 @@ class PeerFlow {
   uint32_t failures_ = 0;  // since the last answer
   Instant retry_at_;
   Instant last_heard_;
-  Instant last_sent_;
+  Instant last_sent_;  // none yet: a new leader shows itself at once
 };
 
 }  // namespace vlog::loglets::paxos

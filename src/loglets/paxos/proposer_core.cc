@@ -82,8 +82,11 @@ void ProposerCore::Resign() {
   phase1_.reset();
   flows_.clear();
   for (Proposals::Waiter& waiter : proposals_.End()) {
-    Status unknown = absl::UnknownError("the leadership ended before this was decided");
-    Tell(waiter.token, waiter.verdict ? *std::move(waiter.verdict) : unknown);
+    StatusOr<Offset> answer = absl::UnknownError("the leadership ended before this was decided");
+    if (waiter.verdict) answer = *std::move(waiter.verdict);
+    // Its SEAL may never be chosen.
+    if (absl::IsFailedPrecondition(answer.status())) answer = absl::AbortedError("not the leader");
+    Tell(waiter.token, std::move(answer));
   }
   Status aborted = absl::AbortedError("not the leader");
   for (const Check& check : std::exchange(checks_, {})) Tell(check.token, aborted);
@@ -101,6 +104,13 @@ void ProposerCore::TellAfter(WriterId writer, replicated::Token token, StatusOr<
   std::optional<Slot> last = proposals_.LastOf(writer);
   if (!last) return Tell(token, std::move(result));
   proposals_.Wait(*last, {token, std::move(result)});
+}
+
+// Certainly not stored; said only by one who surely leads.
+void ProposerCore::Refuse(WriterId writer, replicated::Token token, Status why) {
+  std::optional<Slot> last = proposals_.LastOf(writer);
+  checks_.push_back({token, ++round_, last ? *last + 1 : proposals_.first(), std::move(why)});
+  AnswerChecks();
 }
 
 void ProposerCore::Append(Batch batch, replicated::Token token, Instant now) {
@@ -124,7 +134,7 @@ void ProposerCore::Admit(Queued queued, Instant now) {
   if (queued.batch) return AdmitAppend(*std::move(queued.batch), queued.token, now);
   if (queued.seal) return AdmitSeal(*queued.seal, queued.token);
   if (log_.applied().sealed()) return Tell(queued.token, log_.applied().end());
-  checks_.push_back({queued.token, ++round_, proposals_.next()});
+  checks_.push_back({queued.token, ++round_, proposals_.next(), absl::OkStatus()});
   AnswerChecks();
 }
 
@@ -136,21 +146,26 @@ void ProposerCore::AdmitAppend(Batch batch, replicated::Token token, Instant now
       if (judged.slot) return proposals_.Wait(*judged.slot, {token, std::nullopt});
       return TellAfter(writer, token, judged.offset);
     case Outcome::kOutOfOrder:
-      return TellAfter(writer, token, absl::InvalidArgumentError("out of order"));
+      return Refuse(writer, token, absl::InvalidArgumentError("out of order"));
     case Outcome::kTooOld:
       return TellAfter(writer, token, absl::OutOfRangeError("too old to tell what became of it"));
-    case Outcome::kSealed:
-      return TellAfter(writer, token, absl::FailedPreconditionError("sealed"));
+    case Outcome::kSealed: {
+      Status sealed = absl::FailedPreconditionError("sealed");
+      // A SEAL that is only proposed ends nothing yet.
+      std::optional<Slot> slot = proposals_.seal();
+      return slot ? proposals_.Wait(*slot, {token, sealed}) : Tell(token, sealed);
+    }
     case Outcome::kTaken:
       break;
   }
   bool full = proposals_.waiting_bytes() + batch.body.size() > options_.max_waiting_bytes ||
               proposals_.size() >= options_.max_waiting_commands || now < full_until_;
-  if (full) return TellAfter(writer, token, absl::ResourceExhaustedError("too much waits"));
+  if (full) return Refuse(writer, token, absl::ResourceExhaustedError("too much waits"));
   if (batch.header.first_in_loglet && log_.applied().writers() >= options_.max_writers) {
     // A successor's table of writers starts empty: this loglet ends.
     if (!proposals_.seal()) proposals_.Propose(Command::OfSeal(""), log_.applied());
-    return TellAfter(writer, token, absl::FailedPreconditionError("sealed: too many writers"));
+    Status full_up = absl::FailedPreconditionError("sealed: too many writers");
+    return proposals_.Wait(*proposals_.seal(), {token, full_up});
   }
   Slot slot = proposals_.Propose(Command::OfBatch(std::move(batch)), log_.applied());
   proposals_.Wait(slot, {token, std::nullopt});
@@ -202,7 +217,11 @@ void ProposerCore::AnswerChecks() {
     bool done = confirmed >= group_.quorums().read && proposals_.first() >= check.target;
     // After SEAL the tail stands still.
     if (!done && !log_.applied().sealed()) return;
-    Tell(check.token, log_.applied().end());
+    if (check.refused.ok()) {
+      Tell(check.token, log_.applied().end());
+    } else {
+      Tell(check.token, check.refused);
+    }
     checks_.pop_front();
   }
 }

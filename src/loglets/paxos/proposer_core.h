@@ -80,10 +80,14 @@ class ProposerCore {
   void CheckInvariants() const;
 
  private:
+  // Waits for a round of confirmations that begins after it, and for slots: a tail check, or an
+  // append that is refused. (A leader that was outbid does not know what its successor stored, so
+  // it must not call anything certainly not stored.)
   struct Check {
     replicated::Token token;
     uint64_t round;
-    Slot target;
+    Slot target;     // all below must be applied
+    Status refused;  // of an append: why; OK for a tail check
   };
   struct Queued {  // while phase 1 runs
     replicated::Token token;
@@ -115,6 +119,7 @@ class ProposerCore {
   void AdmitSeal(const std::string& proposal, replicated::Token token);
   void Tell(replicated::Token token, StatusOr<Offset> result);
   void TellAfter(WriterId writer, replicated::Token token, StatusOr<Offset> result);
+  void Refuse(WriterId writer, replicated::Token token, Status why);
   void AnswerChecks();
 
   const Group& group_;

@@ -39,7 +39,8 @@ ReplicaLog::ReplicaLog(const PaxosState& recovered, size_t cache_bytes)
 
 Ticket ReplicaLog::Write(storage::Entry entry, bool control, Slot slot) {
   Ticket ticket = next_ticket_++;
-  commands_in_flight_ += entry.type == kAcceptEntry;
+  placed_in_flight_ += entry.count > 0;
+  end_ += entry.count;
   in_flight_.push_back({ticket, entry, slot, std::nullopt});
   persists_.push_back({ticket, std::move(entry), control});
   return ticket;
@@ -49,11 +50,10 @@ Ticket ReplicaLog::WriteCommand(Version& version) {
   // A small command may use the room for control entries, but not at a position behind data that
   // may yet be refused.
   bool batch = version.entry.command.kind == Command::Kind::kBatch;
-  bool control = !batch && commands_in_flight_ == 0;
+  bool control = !batch && placed_in_flight_ == 0;
   storage::Entry entry = PaxosState::AcceptEntry(end_, version.entry, mapped_.end().slot);
   version.position = end_;
   version.refused = false;
-  end_ += entry.count;
   version.ticket = Write(std::move(entry), control, version.entry.slot);
   return version.ticket;
 }
@@ -95,9 +95,10 @@ std::optional<Ticket> ReplicaLog::Install(Checkpoint checkpoint) {
       return on_its_way.ticket;
     }
   }
+  if (refusing_) return std::nullopt;
   promised_ = std::max(promised_, checkpoint.promised);
-  storage::Entry entry = PaxosState::MoveEntry(durable_end_, checkpoint, mapped_.end().slot);
-  bool control = entry.payload.size() <= kSmallCheckpoint;
+  storage::Entry entry = PaxosState::MoveEntry(end_, checkpoint, mapped_.end().slot);
+  bool control = entry.payload.size() <= kSmallCheckpoint && placed_in_flight_ == 0;
   Ticket ticket = Write(std::move(entry), control);
   in_flight_.back().checkpoint = std::move(checkpoint);
   return ticket;
@@ -112,7 +113,7 @@ std::optional<Ticket> ReplicaLog::Trim(Offset to) {
 // ---- what became of it ----
 
 void ReplicaLog::SettleEnd() {
-  if (commands_in_flight_ > 0) return;
+  if (placed_in_flight_ > 0) return;
   refusing_ = false;
   end_ = durable_end_;
 }
@@ -124,11 +125,13 @@ void ReplicaLog::Persisted(Ticket ticket) {
   in_flight_.pop_front();
   Decoder in(done.entry.meta);
   promised_durably_ = std::max(promised_durably_, consensus::GetBallot(in));
-  if (done.entry.type == kAcceptEntry) {
+  if (done.entry.count > 0) {
     VLOG_CHECK(done.entry.first == durable_end_, "the stream has no holes");
     durable_end_ += done.entry.count;
-    --commands_in_flight_;
+    --placed_in_flight_;
     SettleEnd();
+  }
+  if (done.entry.type == kAcceptEntry) {
     OnCommandDurable(done);
   } else if (done.entry.type == kTrimEntry) {
     in.Fixed<uint64_t>();  // what was chosen
@@ -181,10 +184,11 @@ void ReplicaLog::Refused(Ticket ticket) {
   VLOG_CHECK(entry != in_flight_.end(), "only what is on its way is refused");
   InFlight refused = std::move(*entry);
   in_flight_.erase(entry);
-  if (refused.entry.type != kAcceptEntry) return;
-  --commands_in_flight_;
+  if (refused.entry.count == 0) return;
+  --placed_in_flight_;
   refusing_ = true;
   SettleEnd();
+  if (refused.entry.type != kAcceptEntry) return;
   auto it = held_.find(refused.slot);
   if (it == held_.end()) return;
   std::vector<Version>& versions = it->second.versions;
@@ -329,10 +333,10 @@ void ReplicaLog::CheckInvariants() const {
   VLOG_CHECK(mapped_.end().offset <= applied_.end(), "what is mapped is applied");
   VLOG_CHECK(promised_durably_ <= promised_, "what is durable was promised");
   VLOG_CHECK(durable_end_ <= end_, "what is durable was written");
-  size_t commands = 0;
-  for (const InFlight& waits : in_flight_) commands += waits.entry.type == kAcceptEntry;
-  VLOG_CHECK(commands == commands_in_flight_, "what is on its way is counted");
-  VLOG_CHECK(commands > 0 || (end_ == durable_end_ && !refusing_),
+  size_t placed = 0;
+  for (const InFlight& waits : in_flight_) placed += waits.entry.count > 0;
+  VLOG_CHECK(placed == placed_in_flight_, "what is on its way is counted");
+  VLOG_CHECK(placed > 0 || (end_ == durable_end_ && !refusing_),
              "with nothing on its way all that was written is durable");
   size_t bytes = 0;
   for (const auto& [slot, held] : held_) {

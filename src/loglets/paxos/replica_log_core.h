@@ -154,11 +154,11 @@ class ReplicaLog {
 
   uint64_t durable_end_;   // of the stream
   uint64_t end_;           // with what is on its way
-  bool refusing_ = false;  // a command was refused and others are still on their way
+  bool refusing_ = false;  // one that covers positions was refused, and others are on their way
   bool moved_ = false;
   Ticket next_ticket_ = 1;
   std::deque<InFlight> in_flight_;  // oldest first
-  size_t commands_in_flight_ = 0;   // of them
+  size_t placed_in_flight_ = 0;     // of them, those that cover positions
   std::set<Slot> refused_;          // applied, and refused by the disk
   std::vector<Persist> persists_;
   std::vector<Applied> applied_events_;

@@ -128,21 +128,16 @@ void RaftLog::Persisted(Ticket ticket) {
 }
 
 std::optional<Index> RaftLog::Refused(Ticket ticket) {
-  auto it = std::find_if(in_flight_.begin(), in_flight_.end(),
-                         [&](const InFlight& write) { return write.ticket == ticket; });
-  VLOG_CHECK(it != in_flight_.end(), "only what is on its way is refused");
-  InFlight refused = std::move(*it);
-  in_flight_.erase(it);
+  InFlight refused = TakeInFlight(ticket);
   disk_suspect_ = true;
   std::optional<Index> cut;
-  if (refused.what == What::kLog && refused.index > Index()) {
-    cut = refused.index;
-    // Others may have decided it: this replica learns of it again.
-    commit_ = std::min(commit_, Index(refused.index.value() - 1));
-    state_.CutFrom(refused.index);
-    ForgetFrom(refused.index);
-  }
+  if (refused.what == What::kLog) cut = CutRefused(refused, cut);
   if (refused.what == What::kMove && refused.index > Index()) refused_move_ = refused.again;
+  // What has not left yet must not follow what was refused: its position counted on it.
+  for (const ReplicaCore::Persist& persist : persists_) {
+    if (!persist.control) cut = CutRefused(TakeInFlight(persist.ticket), cut);
+  }
+  std::erase_if(persists_, [](const ReplicaCore::Persist& persist) { return !persist.control; });
   refusing_ = data_on_its_way();
   if (!refusing_) {
     uint64_t end = durable_end_;
@@ -152,6 +147,25 @@ std::optional<Index> RaftLog::Refused(Ticket ticket) {
     state_.SetEnd(end);
   }
   return cut;
+}
+
+RaftLog::InFlight RaftLog::TakeInFlight(Ticket ticket) {
+  auto it = std::find_if(in_flight_.begin(), in_flight_.end(),
+                         [&](const InFlight& write) { return write.ticket == ticket; });
+  VLOG_CHECK(it != in_flight_.end(), "only what is on its way is refused");
+  InFlight write = std::move(*it);
+  in_flight_.erase(it);
+  return write;
+}
+
+// Returns the lower one of `before` and what is cut because of `refused`.
+std::optional<Index> RaftLog::CutRefused(const InFlight& refused, std::optional<Index> before) {
+  if (refused.index == Index() || refused.index > last()) return before;
+  // Others may have decided it: this replica learns of it again.
+  commit_ = std::min(commit_, Index(refused.index.value() - 1));
+  state_.CutFrom(refused.index);
+  ForgetFrom(refused.index);
+  return std::min(before.value_or(refused.index), refused.index);
 }
 
 // ---- memory ----

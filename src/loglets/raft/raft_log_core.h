@@ -100,6 +100,8 @@ class RaftLog {
   };
   Ticket Write(What what, storage::Entry entry, Index index, bool control);
   Ticket Put(What what, storage::Entry entry, Index index, bool control);
+  InFlight TakeInFlight(Ticket ticket);
+  std::optional<Index> CutRefused(const InFlight& refused, std::optional<Index> before);
   bool data_on_its_way() const;
   bool hard_on_its_way() const;
   void ForgetFrom(Index index);

@@ -68,6 +68,8 @@ class RaftState final : public storage::StreamState {
   static storage::Entry TrimEntry(Offset to, Index commit);
   // `state`: AppliedState, encoded.
   static storage::Entry MoveEntry(Index index, Term term, Bytes state);
+  // Of what a log consists: batches, no-ops, SEAL.
+  static bool IsLogEntry(uint16_t type);
   // kDataLoss: not an entry of the log.
   static StatusOr<StoredEntry> ToStored(const storage::Entry& entry);
 
@@ -106,6 +108,7 @@ class RaftState final : public storage::StreamState {
   struct Place {
     uint64_t from;
     uint64_t to;  // the end of what follows it without a hole
+    friend bool operator==(const Place&, const Place&) = default;
   };
   std::optional<Place> FindEntry(Index index, Offset begin) const;
   // Where the records from `from` on lie; none if they are not here.

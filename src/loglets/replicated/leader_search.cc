@@ -19,8 +19,7 @@ void LeaderSearch::Worked(size_t member) {
   hints_followed_ = 0;
   if (leader_ != member) return;
   failed_.reset();
-  ++round_;  // no more doubts
-  asking_ = 0;
+  ForgetRound();
 }
 
 void LeaderSearch::Failed(size_t member, NodeId hint) {
@@ -34,7 +33,7 @@ void LeaderSearch::Failed(size_t member, NodeId hint) {
     return Found(*next);
   }
   hints_followed_ = 0;
-  asking_ = 0;
+  ForgetRound();
   Begin();
 }
 
@@ -52,8 +51,7 @@ void LeaderSearch::Begin() {
 }
 
 void LeaderSearch::Ask(std::optional<size_t> at_once) {
-  ++round_;
-  asking_ = 0;
+  ForgetRound();
   quiet_ = true;
   for (size_t member = 0; member < client_->members(); ++member) {
     bool doubted = leader_ == member && failed_ == member;
@@ -106,8 +104,7 @@ void LeaderSearch::Found(size_t member) {
   leader_ = member;
   failed_.reset();
   volunteer_.reset();
-  ++round_;
-  asking_ = 0;
+  ForgetRound();
   if (!news) return;
   found_.NotifyAll();
   if (on_found_) on_found_();

@@ -49,6 +49,8 @@ class LeaderSearch : public std::enable_shared_from_this<LeaderSearch> {
   void Heard(size_t member, uint64_t round, const StatusOr<ReplicaReply>& reply);
   void Found(size_t member);
   void EndRound();
+  // Answers to what was asked so far tell nothing any more.
+  void ForgetRound() { ++round_, asking_ = 0; }
 
   std::shared_ptr<ReplicaClient> client_;
   std::optional<size_t> leader_;

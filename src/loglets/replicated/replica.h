@@ -68,6 +68,7 @@ class HostedReplica : public std::enable_shared_from_this<HostedReplica> {
   const std::string& params() const { return encoded_params_; }
   bool HasMember(const Replica& replica) const { return params_.Find(replica).has_value(); }
   HostedLoglet Row() const;
+  void CheckInvariants() const { core_->CheckInvariants(); }
 
  private:
   struct AppendCall {

@@ -165,6 +165,10 @@ void ReplicaHost::DropDead() {
   }
 }
 
+void ReplicaHost::CheckInvariants() const {
+  for (const auto& [id, replica] : replicas_) replica->CheckInvariants();
+}
+
 std::vector<HostedLoglet> ReplicaHost::Loglets() const {
   std::vector<HostedLoglet> hosted;
   const ReplicaKind& kind = shared_->kind;

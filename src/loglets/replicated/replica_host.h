@@ -33,6 +33,8 @@ class ReplicaHost final : public KindHost {
   std::vector<HostedLoglet> Loglets() const override;
   // That are in memory.
   size_t objects() const { return replicas_.size(); }
+  // Of all cores. For tests; costs as much as they hold.
+  void CheckInvariants() const;
 
  private:
   void Register(Verb verb, rpc::Handler handler);
