@@ -1,8 +1,7 @@
 // vlog-cluster-bench: three real nodes against a three-node etcd, and under faults.
-#include <CLI/CLI.hpp>
-
 #include "cluster/flood.h"
 #include "cluster/groups.h"
+#include "program.h"
 #include "scratch.h"
 
 namespace vlog::bench {
@@ -53,38 +52,22 @@ Status MeasureCluster(const Settings& settings, Measurement measure) {
 }  // namespace vlog::bench
 
 int main(int argc, char** argv) {
-  using vlog::bench::ClusterGroups;
-  CLI::App app{
+  vlog::bench::ProgramText text;
+  text.name = "vlog-cluster-bench";
+  text.about =
       "Measures a cluster of three vlogd processes on loopback, with this process as its client.\n"
-      "All appends are single records, durable on two nodes and awaited one by one."};
-  vlog::bench::Settings settings;
-  std::vector<std::string> names = vlog::bench::NamesOf(ClusterGroups());
-  std::vector<std::string> only;
-  bool list = false;
-  app.add_option("--dir", settings.directory,
-                 "a folder on the disk to measure; scratch data goes here")
-      ->check(CLI::ExistingDirectory)
-      ->capture_default_str();
-  app.add_option("--only", only, "only these groups (see --list)")->check(CLI::IsMember(names));
-  app.add_flag("--quick", settings.quick, "fewer rounds and faults");
-  app.add_flag("--list", list, "list the groups");
-  app.footer("Example:\n  vlog-cluster-bench --quick --only cluster-speed --dir DIR");
+      "All appends are single records, durable on two nodes and awaited one by one.";
+  text.quick = "fewer rounds and faults";
+  text.examples = "Example:\n  vlog-cluster-bench --quick --only cluster-speed --dir DIR";
+  vlog::bench::Program program(std::move(text), vlog::bench::ClusterGroups());
 
   // What the memory group runs as a process of its own.
   std::vector<std::string> addresses;
   size_t clients = 0;
-  CLI::App* flood = app.add_subcommand("flood", "")->group("");
+  CLI::App* flood = program.app().add_subcommand("flood", "")->group("");
   flood->add_option("clients", clients)->required();
   flood->add_option("addresses", addresses)->required();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  if (!program.Parse(argc, argv)) return program.exit_code();
   if (flood->parsed()) return vlog::bench::RunFlood(addresses, clients);
-  if (list) {
-    vlog::bench::PrintGroups(ClusterGroups());
-    return 0;
-  }
-  return vlog::bench::RunGroups("vlog-cluster-bench", ClusterGroups(), settings, only);
+  return program.Run();
 }

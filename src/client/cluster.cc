@@ -2,6 +2,7 @@
 
 #include "client/cluster_view.h"
 #include "client/kinds.h"
+#include "client/placement_plan.h"
 #include "env/real/real_env.h"
 
 namespace vlog::client {
@@ -75,6 +76,9 @@ Task<StatusOr<virtuallog::SharedLog*>> Cluster::CreateLog(std::string name, NewL
 Task<StatusOr<virtuallog::OpenOptions>> Cluster::OptionsOf(NewLog made) {
   virtuallog::OpenOptions options;
   options.create_with_kind = std::move(made.kind);
+  NewPlacement named;
+  named.wish = made.placement;
+  options.create_policy = made.policy.value_or(PolicyOf(named));
   options.create_placement = std::move(made.placement);
   if (options.create_placement.nodes.empty()) {
     StatusOr<metastore::Directory> directory = co_await metastore_->ReadDirectory();

@@ -25,6 +25,8 @@ struct ClusterOptions {
 struct NewLog {
   std::string kind = "sequencer";
   loglets::Placement placement = {};  // left empty: nodes in service, majority, the first sequencer
+  // What its successors are to be like; none: what of the placement is named, and nothing else.
+  std::optional<loglets::Policy> policy = {};
 };
 
 // Thread rule: everything on `executor`, which must be serial: an io_context run by one thread, or

@@ -32,6 +32,12 @@ struct SegmentView {
   std::string kind;
   ProposalId proposal;
   loglets::Needs needs;  // nobody, if this program does not know the kind
+  // As the chain's flag: fewer copies of each record than were promised, this many; 0: no flag.
+  uint32_t least_copies = 0;
+
+  bool under_replicated() const { return least_copies != 0; }
+  // Each record is on so many of the nodes at least, once the segment is sealed.
+  size_t least() const { return under_replicated() ? least_copies : needs.least; }
 };
 
 struct LogView {
@@ -40,12 +46,21 @@ struct LogView {
   metastore::Anchor acceptors;  // who votes on the next version of its chain
   // False: an interrupted change of the acceptors has yet to be told to the directory.
   bool anchored = true;
+  loglets::Policy policy;
   std::vector<SegmentView> segments;  // by index
 
   // Where appends go; null for a log that has ended.
   const SegmentView* open_segment() const {
     return ended || segments.empty() ? nullptr : &segments.back();
   }
+};
+
+// A log that could not be looked at: nobody knows on which nodes it lives.
+struct UnreadableLog {
+  std::string name;
+  Status why;
+  // Who voted on it when the directory heard last; they can tell.
+  std::vector<Replica> acceptors;
 };
 
 struct ClusterView {
@@ -57,7 +72,8 @@ struct ClusterView {
   metastore::Directory directory;
   metastore::Anchor voters;  // of the directory
   std::vector<LogView> logs;
-  std::vector<std::string> unfinished;  // names of logs whose creation did not end
+  std::vector<LogView> unfinished;  // no logs yet: nothing was ever written, but some have a vote
+  std::vector<UnreadableLog> unreadable;
 
   // Whether this disk answers and can vote now.
   bool Serves(const Replica& replica) const;

@@ -22,13 +22,17 @@ void NoteNarrow(const std::string& what, const std::vector<NodeId>& nodes, size_
 }
 
 // The nodes for the next segment of a log: those it has but `node`, and others in service up to as
-// many as now.
-std::vector<NodeId> NodesWithout(const ClusterView& view, const Needs& needs, NodeId node) {
+// many as now, its policy's candidates first.
+std::vector<NodeId> NodesWithout(const ClusterView& view, const LogView& log, NodeId node) {
+  const Needs& needs = log.open_segment()->needs;
   std::vector<NodeId> nodes;
   for (NodeId each : NodesOf(needs.some_of)) {
     if (each != node) nodes.push_back(each);
   }
-  for (NodeId spare : view.InService()) {
+  std::vector<NodeId> in_service = view.InService();
+  auto preferred = [&log](NodeId each) { return Contains(log.policy.candidates, each); };
+  std::stable_partition(in_service.begin(), in_service.end(), preferred);
+  for (NodeId spare : in_service) {
     bool fits = spare != node && !Contains(nodes, spare) && NodeServes(view, spare);
     if (fits && nodes.size() < needs.some_of.size()) nodes.push_back(spare);
   }
@@ -39,10 +43,11 @@ void DrainMembers(const ClusterView& view, NodeId node, MembershipPlan* plan) {
   for (const Replica& voter : view.directory.default_acceptors) {
     if (voter.node == node) plan->members.leave.push_back(voter);
   }
-  plan->changes_members = metastore::Change(view.directory, plan->members) != view.directory;
-  if (!plan->members.leave.empty() && !plan->changes_members) {
+  if (!plan->members.leave.empty() && plan->members.leave == view.directory.default_acceptors) {
     plan->refusals.push_back(absl::StrCat("node ", node.value(), " is the only one in service"));
+    return;
   }
+  JudgeMembers(view, plan);
 }
 
 void DrainLogs(const ClusterView& view, NodeId node, MembershipPlan* plan) {
@@ -52,7 +57,7 @@ void DrainLogs(const ClusterView& view, NodeId node, MembershipPlan* plan) {
     const Needs& needs = log.open_segment()->needs;
     std::vector<NodeId> nodes = NodesOf(needs.some_of);
     if (HasNode(needs.all_of, node) || HasNode(needs.some_of, node)) {
-      nodes = NodesWithout(view, needs, node);
+      nodes = NodesWithout(view, log, node);
       mover.Move(log, nodes, node);
     }
     NoteNarrow("log " + log.name, nodes, needs.least, plan);
@@ -78,7 +83,9 @@ void WidenLogs(const ClusterView& view, NodeId node, MembershipPlan* plan) {
   for (const LogView& log : view.logs) {
     if (log.open_segment() == nullptr) continue;
     const Needs& needs = log.open_segment()->needs;
-    bool narrow = needs.some_of.size() + 1 < 2 * needs.least;
+    size_t copies = needs.some_of.size();
+    bool narrow = copies + 1 < 2 * needs.least;
+    if (log.policy.copies > 0) narrow = copies < log.policy.copies;
     if (!narrow || HasNode(needs.some_of, node)) continue;
     std::vector<NodeId> nodes = NodesOf(needs.some_of);
     nodes.push_back(node);
@@ -107,7 +114,7 @@ MembershipPlan PlanDrain(const ClusterView& view, NodeId node) {
   }
   DrainLogs(view, node, &plan);
   RefuseUnknownKinds(view, &plan);
-  NoteUnfinished(view, &plan);
+  RefuseUnreadable(view, &plan);
   return plan;
 }
 
@@ -129,14 +136,14 @@ MembershipPlan PlanUndrain(const ClusterView& view, NodeId node) {
   }
   plan.members.join.push_back(self);
   AddAddress(view, node, &plan);
-  plan.changes_members = metastore::Change(view.directory, plan.members) != view.directory;
+  JudgeMembers(view, &plan);
   auto with = [self](std::vector<Replica> acceptors) {
     if (!Contains(NodesOf(acceptors), self.node)) acceptors.push_back(self);
     return acceptors;
   };
   MoveRegisters(view, with, &plan);
   WidenLogs(view, node, &plan);
-  NoteUnfinished(view, &plan);
+  NoteUnreadable(view, "it keeps its voters and gets no copy there", &plan);
   return plan;
 }
 

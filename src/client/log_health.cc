@@ -67,10 +67,26 @@ std::string Problem(const ClusterView& view, const LogHealth& health) {
                       " copies do not serve");
 }
 
+// "segments 3, 7 have fewer copies than were promised"
+std::string FlagsText(const std::vector<SegmentView>& flagged) {
+  std::string text;
+  for (const SegmentView& segment : flagged) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", segment.index.value());
+  }
+  if (text.empty()) return text;
+  bool one = flagged.size() == 1;
+  return absl::StrCat("segment", one ? " " : "s ", text, one ? " has" : " have",
+                      " fewer copies than were promised");
+}
+
 }  // namespace
 
 LogHealth HealthOf(const ClusterView& view, const LogView& log) {
   LogHealth health;
+  for (const SegmentView& segment : log.segments) {
+    if (segment.under_replicated()) health.under_replicated.push_back(segment);
+  }
+  health.problem = FlagsText(health.under_replicated);
   if (log.open_segment() == nullptr) {
     if (!log.segments.empty()) health.tail = log.segments.back().end.value_or(Lsn());
     return health;
@@ -84,7 +100,8 @@ LogHealth HealthOf(const ClusterView& view, const LogView& log) {
     health.copies.push_back(CopyOn(view, log, life, committed));
   }
   health.has_quorum = view.Living(needs.some_of) >= needs.least;
-  health.problem = Problem(view, health);
+  std::string now = Problem(view, health);
+  if (!now.empty()) health.problem = now + (health.problem.empty() ? "" : "; " + health.problem);
   return health;
 }
 

@@ -26,10 +26,12 @@ struct LogHealth {
   std::vector<loglets::NodeLife> sequencers;
   // Appends can go on: enough copies serve. The sequencer may be on its way.
   bool has_quorum = true;
+  // Sealed segments that have fewer copies than were promised, as they are in the view.
+  std::vector<SegmentView> under_replicated;
   std::string problem;  // what is wrong, for people; "" if nothing is
 };
 
-// All empty and well for a log that has ended.
+// For a log that has ended: its tail, and what is wrong with its segments.
 LogHealth HealthOf(const ClusterView& view, const LogView& log);
 
 }  // namespace vlog::client

@@ -9,6 +9,8 @@
 namespace vlog::client {
 namespace {
 
+constexpr int kLooksAtOnce = 16;
+
 Task<void> AskNode(Cluster& cluster, NodeId node, Instant deadline, NodeView* view) {
   StatusOr<server::NodeStatus> status = co_await cluster.nodes().StatusOf(node, deadline);
   view->answer = status.status();
@@ -44,6 +46,7 @@ loglets::Needs NeedsOf(const loglets::LogletFactory& factory, const virtuallog::
 
 void AddSegments(const Cluster& cluster, const virtuallog::Chain& chain, LogView* log) {
   log->ended = chain.ended();
+  log->policy = chain.policy();
   for (const virtuallog::Segment& segment : chain.segments()) {
     if (segment.is_marker()) continue;
     SegmentView view;
@@ -53,22 +56,44 @@ void AddSegments(const Cluster& cluster, const virtuallog::Chain& chain, LogView
     view.kind = segment.made.kind;
     view.proposal = segment.made.id;
     view.needs = NeedsOf(cluster.factory(), segment.made);
+    view.least_copies = segment.least_copies;
     log->segments.push_back(std::move(view));
   }
 }
 
+// A log that has no chain yet is one without segments.
 Task<StatusOr<LogView>> LookAtLog(Cluster& cluster, std::string name) {
   LogView log;
   log.name = name;
   StatusOr<metastore::Versioned> value = co_await cluster.metastore().Read(name);
-  VLOG_CO_RETURN_IF_ERROR(value);
-  StatusOr<virtuallog::Chain> chain = virtuallog::Chain::Decode(value->value);
-  VLOG_CO_RETURN_IF_ERROR(chain);
-  AddSegments(cluster, *chain, &log);
+  if (!value.ok() && !absl::IsNotFound(value.status())) co_return value.status();
+  // A register whose acceptors were moved before anything was written has an empty value.
+  if (value.ok() && !value->value.empty()) {
+    StatusOr<virtuallog::Chain> chain = virtuallog::Chain::Decode(value->value);
+    VLOG_CO_RETURN_IF_ERROR(chain);
+    AddSegments(cluster, *chain, &log);
+  }
   StatusOr<metastore::Anchor> acceptors = co_await cluster.metastore().ReadAcceptors(name);
   VLOG_CO_RETURN_IF_ERROR(acceptors);
   log.acceptors = *std::move(acceptors);
   co_return std::move(log);
+}
+
+// Looks at the logs whose names are left, one after the other.
+Task<void> LookAtLogs(Cluster& cluster, std::vector<std::string>* left, ClusterView* view) {
+  while (!left->empty()) {
+    std::string name = std::move(left->back());
+    left->pop_back();
+    const metastore::Anchor& anchor = view->directory.logs.at(name);
+    StatusOr<LogView> log = co_await LookAtLog(cluster, name);
+    if (!log.ok()) {
+      view->unreadable.push_back({name, log.status(), anchor.acceptors});
+      continue;
+    }
+    log->anchored = log->acceptors.acceptors == anchor.acceptors;
+    bool exists = log->ended || !log->segments.empty();
+    (exists ? view->logs : view->unfinished).push_back(*std::move(log));
+  }
 }
 
 Task<Status> AskMetastore(Cluster& cluster, LookOptions options, ClusterView* view) {
@@ -80,17 +105,18 @@ Task<Status> AskMetastore(Cluster& cluster, LookOptions options, ClusterView* vi
   VLOG_CO_RETURN_IF_ERROR(directory);
   view->directory = *std::move(directory);
   if (!options.logs) co_return absl::OkStatus();
+  std::vector<std::string> names;
   for (const auto& [name, anchor] : view->directory.logs) {
-    if (!options.only.empty() && name != options.only) continue;
-    StatusOr<LogView> log = co_await LookAtLog(cluster, name);
-    if (absl::IsNotFound(log.status())) {
-      view->unfinished.push_back(name);
-      continue;
-    }
-    if (!log.ok()) co_return Annotate(log.status(), "log " + name);
-    log->anchored = log->acceptors.acceptors == anchor.acceptors;
-    view->logs.push_back(*std::move(log));
+    if (options.only.empty() || name == options.only) names.push_back(name);
   }
+  // Each that cannot be read takes the whole patience of a read: the others need not wait for it.
+  async::TaskGroup looking(cluster.env().scheduler());
+  for (int i = 0; i < kLooksAtOnce; ++i) looking.Spawn(LookAtLogs(cluster, &names, view));
+  co_await looking.Join();
+  auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
+  std::sort(view->logs.begin(), view->logs.end(), by_name);
+  std::sort(view->unfinished.begin(), view->unfinished.end(), by_name);
+  std::sort(view->unreadable.begin(), view->unreadable.end(), by_name);
   co_return absl::OkStatus();
 }
 

@@ -47,7 +47,8 @@ struct MembershipPlan {
 MembershipPlan PlanDrain(const ClusterView& view, NodeId node);
 
 // The way back, and the way in for a node that joined late: it votes again, new logs may use it,
-// and logs that have fewer copies than their write quorum is the majority of get one there.
+// and logs that have fewer copies than their policy wants get one there; without a policy, those
+// with fewer copies than their write quorum is the majority of.
 MembershipPlan PlanUndrain(const ClusterView& view, NodeId node);
 
 // `node` runs on another disk than the one that the cluster counts on: votes and open segments move
@@ -63,6 +64,7 @@ struct SealedCopy {
   std::vector<NodeId> others;  // nodes that serve now and have the disk of another copy
   size_t copies = 0;           // N, when it was written
   size_t least = 0;            // each record is on so many of them at least
+  bool flagged = false;        // which are fewer than were promised
   size_t lost = 0;             // of the copies, with this one and those on silent nodes
   // True if each record is on another copy, whichever servers had it.
   bool readable() const { return least > lost; }

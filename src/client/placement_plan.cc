@@ -84,6 +84,44 @@ StatusOr<loglets::Placement> PlaceNewLog(const ClusterView& view, NewPlacement p
   return placed;
 }
 
+loglets::Policy PolicyOf(const NewPlacement& placement) {
+  loglets::Policy policy;
+  policy.copies =
+      placement.copies > 0 ? placement.copies : static_cast<uint32_t>(placement.wish.nodes.size());
+  policy.write_quorum = placement.wish.write_quorum;
+  policy.candidates = placement.wish.nodes;
+  return policy;
+}
+
+StatusOr<loglets::Policy> PolicyAfter(loglets::Policy policy, const PolicyChange& change) {
+  size_t nodes = change.wish.nodes.size();
+  if (nodes > 0 && change.copies > 0 && change.copies != nodes) {
+    return absl::InvalidArgumentError(absl::StrCat("a replication of ", change.copies,
+                                                   " copies does not fit ", nodes, " nodes (",
+                                                   Listed(change.wish.nodes), ")"));
+  }
+  if (!change.kind.empty()) policy.kind = change.kind;
+  if (nodes > 0) policy.candidates = change.wish.nodes;
+  if (nodes > 0) policy.copies = static_cast<uint32_t>(nodes);
+  if (change.copies > 0) policy.copies = change.copies;
+  if (change.wish.write_quorum > 0) policy.write_quorum = change.wish.write_quorum;
+  if (change.least_copies > 0) policy.least_copies = change.least_copies;
+  if (policy.copies > 0 && policy.write_quorum > policy.copies) {
+    return absl::InvalidArgumentError(absl::StrCat("a write quorum of ", policy.write_quorum,
+                                                   " is impossible on ", policy.copies,
+                                                   " copies; give both with --replication W/N"));
+  }
+  // What was allowed to become fewer than a quorum that is now smaller itself.
+  bool moot = policy.write_quorum > 0 && policy.least_copies >= policy.write_quorum;
+  if (moot && change.least_copies > policy.write_quorum) {
+    return absl::InvalidArgumentError(absl::StrCat("at least ", change.least_copies,
+                                                   " copies are more than the write quorum of ",
+                                                   policy.write_quorum));
+  }
+  if (moot) policy.least_copies = 0;
+  return policy;
+}
+
 std::vector<std::string> ReasonsAgainst(const ClusterView& view, const Swap& swap) {
   std::vector<std::string> reasons;
   std::vector<NodeId> nodes = NodesOf(swap.after.some_of);

@@ -22,6 +22,19 @@ struct NewPlacement {
 // that serve. kInvalidArgument: impossible in this cluster; kUnavailable: too few nodes serve.
 StatusOr<loglets::Placement> PlaceNewLog(const ClusterView& view, NewPlacement placement);
 
+// What its successors are to be like: what was asked for, and nothing that was only found.
+loglets::Policy PolicyOf(const NewPlacement& placement);
+
+// What an operator asks of a log that exists; 0 or empty: nothing.
+struct PolicyChange {
+  std::string kind;
+  loglets::Placement wish;
+  uint32_t copies = 0;        // N
+  uint32_t least_copies = 0;  // a fail-over may go down to
+};
+// kInvalidArgument: the numbers do not fit each other.
+StatusOr<loglets::Policy> PolicyAfter(loglets::Policy policy, const PolicyChange& change);
+
 // A swap of the open segment, as proposed: `after` is what the new kind made of the wish.
 struct Swap {
   loglets::Placement wish;

@@ -127,16 +127,33 @@ void MoveRegisters(const ClusterView& view,
     }
     plan->registers.push_back({log, std::move(acceptors), now.version});
   };
-  for (const LogView& log : view.logs) move(log.name, log.acceptors, log.anchored);
+  for (const auto* logs : {&view.logs, &view.unfinished}) {
+    for (const LogView& log : *logs) move(log.name, log.acceptors, log.anchored);
+  }
   move(metastore::kDirectoryLog, view.voters, true);
 }
 
-void NoteUnfinished(const ClusterView& view, MembershipPlan* plan) {
-  for (const std::string& log : view.unfinished) {
-    plan->notes.push_back("log " + log +
-                          ": its creation never ended, and its register keeps the voters of that "
-                          "time; 'vlog create " +
-                          log + "' ends it, then run this again");
+void JudgeMembers(const ClusterView& view, MembershipPlan* plan) {
+  StatusOr<metastore::Directory> after = metastore::Change(view.directory, plan->members);
+  if (!after.ok()) plan->refusals.push_back(Message(after.status()));
+  plan->changes_members = after.ok() && *after != view.directory;
+}
+
+std::string Unreadable(const UnreadableLog& log) {
+  return absl::StrCat("log ", log.name, ": its chain cannot be read (", Message(log.why),
+                      "); start the nodes that vote on it (", Listed(NodesOf(log.acceptors)),
+                      ") and run this again");
+}
+
+void NoteUnreadable(const ClusterView& view, const std::string& undone, MembershipPlan* plan) {
+  for (const UnreadableLog& log : view.unreadable) {
+    plan->notes.push_back(Unreadable(log) + ": " + undone);
+  }
+}
+
+void RefuseUnreadable(const ClusterView& view, MembershipPlan* plan) {
+  for (const UnreadableLog& log : view.unreadable) {
+    plan->refusals.push_back(Unreadable(log) + ": nobody knows whether it can do without the node");
   }
 }
 
@@ -144,7 +161,8 @@ void RefuseUnknownKinds(const ClusterView& view, MembershipPlan* plan) {
   for (const LogView& log : view.logs) {
     if (log.open_segment() == nullptr || !log.open_segment()->needs.some_of.empty()) continue;
     plan->refusals.push_back("log " + log.name + ": this program does not know on which nodes a '" +
-                             log.open_segment()->kind + "' loglet lives; use a newer one");
+                             log.open_segment()->kind +
+                             "' loglet lives; use the version of it that made the segment");
   }
 }
 

@@ -54,8 +54,12 @@ void MoveRegisters(const ClusterView& view,
                    const std::function<std::vector<Replica>(std::vector<Replica>)>& next,
                    MembershipPlan* plan);
 
-// Logs that nothing can be planned for.
-void NoteUnfinished(const ClusterView& view, MembershipPlan* plan);
+// Notes whether the plan's change of members is one; refuses what the directory would refuse.
+void JudgeMembers(const ClusterView& view, MembershipPlan* plan);
+
+// Logs that nothing can be planned for. `undone`: what is left undone for them.
+void NoteUnreadable(const ClusterView& view, const std::string& undone, MembershipPlan* plan);
+void RefuseUnreadable(const ClusterView& view, MembershipPlan* plan);
 void RefuseUnknownKinds(const ClusterView& view, MembershipPlan* plan);
 
 }  // namespace vlog::client

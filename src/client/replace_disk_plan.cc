@@ -24,6 +24,12 @@ std::vector<Replica> FormerDisks(const ClusterView& view, NodeId node) {
       for (const NodeLife& life : segment.needs.all_of) take(Replica{life.node, life.disk});
     }
   }
+  for (const LogView& log : view.unfinished) {
+    for (const Replica& replica : log.acceptors.acceptors) take(replica);
+  }
+  for (const UnreadableLog& log : view.unreadable) {
+    for (const Replica& replica : log.acceptors) take(replica);
+  }
   return former;
 }
 
@@ -55,7 +61,7 @@ MembershipPlan PlanReplaceDisk(const ClusterView& view, NodeId node) {
   }
   if (Contains(NodesOf(view.directory.default_acceptors), node)) plan.members.join.push_back(self);
   plan.members.retire = FormerDisks(view, node);
-  plan.changes_members = metastore::Change(view.directory, plan.members) != view.directory;
+  JudgeMembers(view, &plan);
   auto replaced = [self](std::vector<Replica> acceptors) {
     for (Replica& each : acceptors) {
       if (each.node == self.node) each = self;
@@ -65,7 +71,7 @@ MembershipPlan PlanReplaceDisk(const ClusterView& view, NodeId node) {
   MoveRegisters(view, replaced, &plan);
   MoveLogs(view, self, &plan);
   RefuseUnknownKinds(view, &plan);
-  NoteUnfinished(view, &plan);
+  NoteUnreadable(view, "what it has on the old disk still counts on it", &plan);
   return plan;
 }
 

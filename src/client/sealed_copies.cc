@@ -32,7 +32,8 @@ std::vector<SealedCopy> SealedCopies(const ClusterView& view, const IsGoing& goi
       copy.base = segment.base;
       copy.end = *segment.end;
       copy.copies = all.size();
-      copy.least = segment.needs.least;
+      copy.least = segment.least();
+      copy.flagged = segment.under_replicated();
       for (const NodeLife& life : all) {
         // Nobody knows whether a node that is silent comes back.
         bool lost = going(life) || IsGone(view, life) || !view.Lives(life);
@@ -85,7 +86,9 @@ std::vector<std::string> ReasonsToKeep(const ClusterView& view, NodeId node) {
     reasons.push_back(absl::StrCat("log ", copy.log, ": records of [", copy.base.value(), ", ",
                                    copy.end.value(), ") may have no copy elsewhere (segment ",
                                    copy.index.value(), ": on at least ", copy.least, " of ",
-                                   copy.copies, " nodes, ", copy.lost, " gone or going)"));
+                                   copy.copies, " nodes, ",
+                                   copy.flagged ? "for too few lived when it was sealed, " : "",
+                                   copy.lost, " gone or going)"));
   }
   return reasons;
 }

@@ -16,29 +16,31 @@ loglets::Placement PlacementOf(const loglets::Needs& needs) {
   return placement;
 }
 
-// The chain's last segment with its parameters, which a view does not carry.
-Task<StatusOr<virtuallog::Segment>> LastSegment(Cluster& cluster, std::string log) {
+// The chain with the parameters of its segments, which a view does not carry.
+Task<StatusOr<virtuallog::Chain>> OpenChain(Cluster& cluster, std::string log) {
   StatusOr<metastore::Versioned> value = co_await cluster.metastore().Read(std::move(log));
   VLOG_CO_RETURN_IF_ERROR(value);
+  if (value->value.empty()) co_return absl::NotFoundError("there is no such log");
   StatusOr<virtuallog::Chain> chain = virtuallog::Chain::Decode(value->value);
   VLOG_CO_RETURN_IF_ERROR(chain);
   if (chain->ended()) {
     co_return absl::FailedPreconditionError("the log has ended: " + chain->last().made.reason);
   }
-  co_return chain->last();
+  co_return std::move(chain);
 }
 
 }  // namespace
 
-Task<StatusOr<SwapPlan>> PlanSwap(Cluster& cluster, std::string log,
-                                  virtuallog::ReconfigureRequest request, bool allow_fewer_copies) {
+Task<StatusOr<SwapPlan>> PlanSwap(Cluster& cluster, std::string log, SwapWish wish) {
+  virtuallog::ReconfigureRequest& request = wish.request;
   SwapPlan plan;
   LookOptions options;
   options.only = log;
   plan.view = co_await Look(cluster, options);
   VLOG_CO_RETURN_IF_ERROR(plan.view.metastore);
-  StatusOr<virtuallog::Segment> last = co_await LastSegment(cluster, log);
-  VLOG_CO_RETURN_IF_ERROR(last);
+  StatusOr<virtuallog::Chain> chain = co_await OpenChain(cluster, log);
+  VLOG_CO_RETURN_IF_ERROR(chain);
+  const virtuallog::Segment* last = &chain->last();
   plan.replaces = last->index;
   plan.from_kind = last->made.kind;
   plan.to_kind = request.kind.empty() ? plan.from_kind : request.kind;
@@ -47,10 +49,19 @@ Task<StatusOr<SwapPlan>> PlanSwap(Cluster& cluster, std::string log,
   StatusOr<loglets::LogletKind*> before = cluster.factory().Find(plan.from_kind);
   if (before.ok()) plan.swap.before = (*before)->NeedsOf(last->made.params);
   plan.swap.wish = request.placement;
-  plan.swap.allow_fewer_copies = allow_fewer_copies;
+  plan.swap.allow_fewer_copies = wish.allow_fewer_copies;
   Status fine = CheckWish(plan.view, plan.swap.wish);
   VLOG_CO_RETURN_IF_ERROR(fine);
+  PolicyChange change;
+  change.kind = plan.to_kind;
+  change.wish = request.placement;
+  change.copies = wish.copies;
+  change.least_copies = wish.least_copies;
+  StatusOr<loglets::Policy> policy = PolicyAfter(chain->policy(), change);
+  VLOG_CO_RETURN_IF_ERROR(policy);
+  plan.policy = *policy;
   loglets::ProposeRequest propose;
+  propose.policy = *policy;
   propose.wish = request.placement;
   propose.previous_kind = last->made.kind;
   propose.previous_params = last->made.params;
@@ -67,6 +78,7 @@ Task<StatusOr<SwapPlan>> PlanSwap(Cluster& cluster, std::string log,
   plan.request = std::move(request);
   plan.request.placement = PlacementOf(plan.swap.after);
   plan.request.replaces = plan.replaces;
+  plan.request.policy = plan.policy;
   co_return std::move(plan);
 }
 

@@ -25,4 +25,20 @@ std::vector<std::string> LogletFactory::names() const {
   return names;
 }
 
+const char* ToString(CopyWord::State state) {
+  switch (state) {
+    case CopyWord::State::kHolds:
+      return "yes";
+    case CopyWord::State::kLacks:
+      return "no";
+    case CopyWord::State::kTrimmed:
+      return "trimmed";
+    case CopyWord::State::kGone:
+      return "gone";
+    case CopyWord::State::kSilent:
+      return "no answer";
+  }
+  return "no answer";
+}
+
 }  // namespace vlog::loglets

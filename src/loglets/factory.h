@@ -21,8 +21,21 @@ struct Placement {
   NodeId sequencer;           // of kinds that have one
 };
 
+// What an operator wants of all loglets of a log, whichever nodes live at the moment. The chain
+// carries it for successors that nobody asked for; what is 0 or empty the kind chooses.
+struct Policy {
+  std::string kind;
+  uint32_t copies = 0;        // N
+  uint32_t write_quorum = 0;  // W
+  // With W of its nodes not to be had a successor may do with so many, never with fewer; 0: with W.
+  uint32_t least_copies = 0;
+  std::vector<NodeId> candidates;  // hold the copies as long as they can, the preferred first
+  friend bool operator==(const Policy&, const Policy&) = default;
+};
+
 struct ProposeRequest {
   Placement wish;
+  Policy policy = {};  // where the wish is silent
   // The segment that the new one follows; "" for a new log.
   std::string previous_kind;
   std::string previous_params;
@@ -46,6 +59,21 @@ struct Needs {
   size_t least = 0;
 };
 
+// What a node with a copy says when it is asked for one record, for people.
+struct CopyWord {
+  enum class State {
+    kHolds,
+    kLacks,    // it serves, and the record is not there: behind, skipped or damaged
+    kTrimmed,  // it was given up there
+    kGone,     // what had it there is gone: another disk, or the loglet was dropped
+    kSilent,
+  };
+  NodeLife life;
+  State state = State::kSilent;
+  std::string detail;  // "" if there is nothing to add
+};
+const char* ToString(CopyWord::State state);  // "yes", "no", "trimmed", "gone", "no answer"
+
 // The client's half of one kind. Parameters are opaque bytes to everyone but their own kind.
 // Thread rule: as Loglet.
 class LogletKind {
@@ -61,6 +89,12 @@ class LogletKind {
   virtual Needs NeedsOf(const std::string& params) const {
     (void)params;
     return Needs();
+  }
+  // Asks each of NeedsOf().some_of, in that order, whether it has the record at `offset` now.
+  // Nobody is asked by kinds that live in one process, or that cannot ask a single node.
+  virtual Task<std::vector<CopyWord>> AskCopies(LogletId id, std::string params, Offset offset) {
+    (void)id, (void)params, (void)offset;
+    co_return std::vector<CopyWord>();
   }
   // Proves that the loglet would work now and warms it up. A loglet that was never prepared works
   // all the same. Errors say why it would not.

@@ -32,6 +32,9 @@ struct Sealed {
   Offset tail;
   // What the first sealer proposed as successor; "" if it proposed nothing.
   std::string proposal;
+  // Fewer servers than acknowledge an append could be given what lies below the tail: each record
+  // is on so many of them at least. 0: on as many as the kind promises.
+  uint32_t least_copies = 0;
 };
 
 struct StoredBatch {

@@ -4,11 +4,11 @@ namespace vlog::server {
 
 ClusterWatch::ClusterWatch(env::Env& env, rpc::Peers& peers, loglets::LogletFactory& factory,
                            std::vector<loglets::KindHost*> hosts, std::vector<NodeId> nodes,
-                           SuspicionBounds bounds, Logger log)
+                           WatchOptions options, Logger log)
     : log_(std::move(log)),
       metastore_(env, peers, MetastoreOptions(peers, std::move(nodes))),
-      health_(env, peers, bounds),
-      monitor_(env, metastore_, factory, health_, MakeOptions(peers)),
+      health_(env, peers, options.bounds),
+      monitor_(env, metastore_, factory, health_, MakeOptions(peers, options)),
       sweep_(env, metastore_, std::move(hosts), log_),
       stopping_(env.scheduler()) {}
 
@@ -26,9 +26,12 @@ metastore::PaxosMetastoreOptions ClusterWatch::MetastoreOptions(const rpc::Peers
   return options;
 }
 
-virtuallog::MonitorOptions ClusterWatch::MakeOptions(const rpc::Peers& peers) {
+virtuallog::MonitorOptions ClusterWatch::MakeOptions(const rpc::Peers& peers,
+                                                     const WatchOptions& watch) {
   virtuallog::MonitorOptions options;
   options.self = peers.identity().node;
+  options.replace_after = watch.replace_after;
+  options.spares = [this] { return NodesInService(); };
   options.report = [this](const std::string& log, const std::string& what, const Status& status) {
     if (status.ok()) {
       log_.Info(what, {{"log", log}});

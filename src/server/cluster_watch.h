@@ -18,6 +18,11 @@
 
 namespace vlog::server {
 
+struct WatchOptions {
+  SuspicionBounds bounds;
+  Duration replace_after = std::chrono::seconds(10);  // see virtuallog::MonitorOptions
+};
+
 // Thread rule: the Env's executor. Env, peers and factory outlive it; Stop() is awaited before it
 // is destroyed (a crash drops all).
 class ClusterWatch {
@@ -26,7 +31,7 @@ class ClusterWatch {
   // `hosts`: of this node; they stop after this.
   ClusterWatch(env::Env& env, rpc::Peers& peers, loglets::LogletFactory& factory,
                std::vector<loglets::KindHost*> hosts, std::vector<NodeId> nodes,
-               SuspicionBounds bounds, Logger log);
+               WatchOptions options, Logger log);
   void Start();
   Task<void> Stop();
 
@@ -39,7 +44,7 @@ class ClusterWatch {
  private:
   static metastore::PaxosMetastoreOptions MetastoreOptions(const rpc::Peers& peers,
                                                            std::vector<NodeId> nodes);
-  virtuallog::MonitorOptions MakeOptions(const rpc::Peers& peers);
+  virtuallog::MonitorOptions MakeOptions(const rpc::Peers& peers, const WatchOptions& watch);
 
   Logger log_;
   metastore::PaxosMetastore metastore_;

@@ -66,6 +66,9 @@ struct NodeConfig {
     Duration http_idle{0};
   } timeouts;
   struct {
+    Duration replace_after{0};
+  } monitor;
+  struct {
     std::string level;
     std::string format;
   } logging;

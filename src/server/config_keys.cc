@@ -160,6 +160,13 @@ std::vector<Row> OtherRows() {
                 "An HTTP connection that needs longer for a request, or to take the answer, is "
                 "closed.",
                 VLOG_CONFIG_FIELD(timeouts.http_idle))),
+      Time(milliseconds(100), hours(1000),
+           Name("monitor.replace_after", "10s",
+                "A log whose loglet elects its leaders itself (raft, paxos) goes on without a "
+                "member that is away. When it has been away for so long, or for twice as long as "
+                "it was before, another node in service takes its place, if one serves. Other "
+                "logs are moved at once, as soon as they cannot go on.",
+                VLOG_CONFIG_FIELD(monitor.replace_after))),
       Choice({"debug", "info", "warning", "error"},
              Name("logging.level", "info", "The least level of the lines that are written.",
                   VLOG_CONFIG_FIELD(logging.level))),

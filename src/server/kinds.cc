@@ -1,5 +1,6 @@
 #include "server/kinds.h"
 
+#include "loglets/raft/raft_kind.h"
 #include "loglets/sequencer/sequencer_kind_host.h"
 
 namespace vlog::server {
@@ -8,6 +9,7 @@ namespace vlog::server {
 std::vector<std::unique_ptr<loglets::HostableKind>> HostableKinds() {
   std::vector<std::unique_ptr<loglets::HostableKind>> kinds;
   kinds.push_back(loglets::NewSequencerHostable());
+  kinds.push_back(loglets::NewRaftHostableKind());
   return kinds;
 }
 

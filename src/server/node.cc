@@ -191,11 +191,13 @@ void Node::StartWatch() {
   std::vector<NodeId> nodes = ConfiguredNodes(config_);
   auto in_service = [this] { return watch_->NodesInService(); };
   client_kinds_(env_, *peers_, nodes, in_service, &client_factory_);
-  SuspicionBounds bounds{config_.timeouts.suspect_min, config_.timeouts.suspect_max};
+  WatchOptions options;
+  options.bounds = {config_.timeouts.suspect_min, config_.timeouts.suspect_max};
+  options.replace_after = config_.monitor.replace_after;
   std::vector<loglets::KindHost*> hosts;
   for (const HostedKind& hosted : hosts_) hosts.push_back(hosted.host.get());
   watch_ = std::make_unique<ClusterWatch>(env_, *peers_, client_factory_, std::move(hosts),
-                                          std::move(nodes), bounds, log_.Component("monitor"));
+                                          std::move(nodes), options, log_.Component("monitor"));
   watch_->Start();
 }
 

@@ -56,6 +56,7 @@ Task<Status> SegmentSweep::Sweep(std::string log) {
   // A loglet may be prepared before its log is there.
   if (absl::IsNotFound(read.status())) co_return absl::OkStatus();
   VLOG_CO_RETURN_IF_ERROR(read);
+  if (read->value.empty()) co_return absl::OkStatus();
   if (read->version <= swept_[log]) co_return absl::OkStatus();
   StatusOr<virtuallog::Chain> chain = virtuallog::Chain::Decode(read->value);
   VLOG_CO_RETURN_IF_ERROR(chain);

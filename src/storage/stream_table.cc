@@ -74,7 +74,10 @@ Status StreamTable::Apply(const Entry& entry) {
       unplaced_ -= std::min(unplaced_, entry.first - stream->state->end());
       stream->state->SkipTo(entry.first);
     }
-    if (entry.type != kMark) stream->state->Apply(entry);
+    if (entry.type == kMark) return absl::OkStatus();
+    Status known = stream->state->Check(entry);
+    VLOG_RETURN_IF_ERROR(known);
+    stream->state->Apply(entry);
     return absl::OkStatus();
   }
   StreamId id(entry.first);

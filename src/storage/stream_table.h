@@ -19,6 +19,12 @@ namespace vlog::storage {
 class StreamState {
  public:
   virtual ~StreamState() = default;
+  // Whether Apply() can take the entry: another version of this program may have written it.
+  // kInvalidArgument names the format and says what to do.
+  virtual Status Check(const Entry& entry) const {
+    (void)entry;
+    return absl::OkStatus();
+  }
   // A durable entry, in journal order. An entry whose `first` is above end() follows lost ones.
   virtual void Apply(const Entry& entry) = 0;
   // Entries of this journal are lost, among them perhaps any of this stream, its seal as well: at

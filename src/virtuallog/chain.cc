@@ -9,10 +9,34 @@
 namespace vlog::virtuallog {
 namespace {
 
-constexpr uint32_t kFormatVersion = 2;
-constexpr uint32_t kOldestFormat = 1;  // does not count fail-overs
+// The first does not count fail-overs, the second has no policies and flags no segments.
+constexpr uint32_t kFormatVersion = 3;
+constexpr uint32_t kOldestFormat = 1;
 constexpr size_t kRecent = 64;
 
+void PutPolicy(std::string* out, const loglets::Policy& policy) {
+  PutString(out, policy.kind);
+  PutFixed(out, policy.copies);
+  PutFixed(out, policy.write_quorum);
+  PutFixed(out, policy.least_copies);
+  PutFixed(out, static_cast<uint32_t>(policy.candidates.size()));
+  for (NodeId node : policy.candidates) PutFixed(out, node.value());
+}
+
+loglets::Policy GetPolicy(Decoder& in) {
+  loglets::Policy policy;
+  policy.kind = std::string(in.String());
+  policy.copies = in.Fixed<uint32_t>();
+  policy.write_quorum = in.Fixed<uint32_t>();
+  policy.least_copies = in.Fixed<uint32_t>();
+  auto candidates = in.Fixed<uint32_t>();
+  for (uint32_t i = 0; i < candidates && in.ok(); ++i) {
+    policy.candidates.emplace_back(in.Fixed<uint64_t>());
+  }
+  return policy;
+}
+
+// Without its policy, which a seal's proposal and a chain tell apart in ways of their own.
 void PutProposal(std::string* out, const Proposal& proposal) {
   PutFixed(out, proposal.id.value());
   PutString(out, proposal.kind);
@@ -22,7 +46,7 @@ void PutProposal(std::string* out, const Proposal& proposal) {
   PutFixed(out, proposal.fail_overs);
 }
 
-Proposal GetProposal(Decoder& in, uint32_t format = kFormatVersion) {
+Proposal GetProposal(Decoder& in, uint32_t format) {
   Proposal proposal;
   proposal.id = ProposalId(in.Fixed<uint64_t>());
   proposal.kind = std::string(in.String());
@@ -30,6 +54,18 @@ Proposal GetProposal(Decoder& in, uint32_t format = kFormatVersion) {
   proposal.reason = std::string(in.String());
   proposal.who = std::string(in.String());
   if (format >= 2) proposal.fail_overs = in.Fixed<uint32_t>();
+  return proposal;
+}
+
+void PutChained(std::string* out, const Proposal& proposal) {
+  PutProposal(out, proposal);
+  PutFixed(out, static_cast<uint8_t>(proposal.policy.has_value()));
+  if (proposal.policy) PutPolicy(out, *proposal.policy);
+}
+
+Proposal GetChained(Decoder& in, uint32_t format) {
+  Proposal proposal = GetProposal(in, format);
+  if (format >= 3 && in.Fixed<uint8_t>() != 0) proposal.policy = GetPolicy(in);
   return proposal;
 }
 
@@ -41,6 +77,8 @@ Chain Chain::Begin(Proposal first, WallTime now) {
   segment.made = std::move(first);
   segment.made_at = now;
   chain.Remember(segment.made.id);
+  chain.policy_.kind = segment.made.kind;
+  if (segment.made.policy) chain.policy_ = *segment.made.policy;
   chain.segments_.push_back(std::move(segment));
   return chain;
 }
@@ -52,15 +90,17 @@ std::string Chain::Encode() const {
   for (const Segment& segment : segments_) {
     PutFixed(&out, segment.index.value());
     PutFixed(&out, segment.base.value());
-    PutProposal(&out, segment.made);
+    PutChained(&out, segment.made);
     PutFixed(&out, segment.made_at.unix_millis);
+    PutFixed(&out, segment.least_copies);
   }
   PutFixed(&out, static_cast<uint8_t>(intent_.has_value()));
   if (intent_) {
     PutFixed(&out, intent_->replaces.value());
-    PutProposal(&out, intent_->successor);
+    PutChained(&out, intent_->successor);
     PutFixed(&out, intent_->deadline.unix_millis);
   }
+  PutPolicy(&out, policy_);
   PutFixed(&out, static_cast<uint32_t>(recent_.size()));
   for (ProposalId id : recent_) PutFixed(&out, id.value());
   PutFixed(&out, Crc32c(out));
@@ -80,17 +120,19 @@ StatusOr<Chain> Chain::Decode(std::string_view data) {
     Segment segment;
     segment.index = SegmentIndex(in.Fixed<uint64_t>());
     segment.base = Lsn(in.Fixed<uint64_t>());
-    segment.made = GetProposal(in, format);
+    segment.made = GetChained(in, format);
     segment.made_at.unix_millis = in.Fixed<int64_t>();
+    if (format >= 3) segment.least_copies = in.Fixed<uint32_t>();
     chain.segments_.push_back(std::move(segment));
   }
   if (in.Fixed<uint8_t>() != 0) {
     Intent intent;
     intent.replaces = SegmentIndex(in.Fixed<uint64_t>());
-    intent.successor = GetProposal(in, format);
+    intent.successor = GetChained(in, format);
     intent.deadline.unix_millis = in.Fixed<int64_t>();
     chain.intent_ = std::move(intent);
   }
+  if (format >= 3) chain.policy_ = GetPolicy(in);
   uint32_t recent = in.Fixed<uint32_t>();
   for (uint32_t i = 0; i < recent && in.ok(); ++i) {
     chain.recent_.emplace_back(in.Fixed<uint64_t>());
@@ -100,6 +142,7 @@ StatusOr<Chain> Chain::Decode(std::string_view data) {
       Crc32c(data.substr(0, data.size() - sizeof crc)) != crc) {
     return absl::DataLossError("the chain is damaged");
   }
+  if (format < 3 && !chain.ended()) chain.policy_.kind = chain.last().made.kind;
   chain.CheckInvariants();
   return chain;
 }
@@ -130,8 +173,8 @@ bool Chain::Holds(ProposalId proposal) const {
          std::find(recent_.begin(), recent_.end(), proposal) != recent_.end();
 }
 
-StatusOr<Chain> Chain::Extend(SegmentIndex replaces, Lsn end, Proposal successor,
-                              WallTime now) const {
+StatusOr<Chain> Chain::Extend(SegmentIndex replaces, Lsn end, Proposal successor, WallTime now,
+                              uint32_t least_copies) const {
   if (last().index != replaces || ended()) {
     return absl::AbortedError("superseded: the chain has a newer last segment");
   }
@@ -142,7 +185,12 @@ StatusOr<Chain> Chain::Extend(SegmentIndex replaces, Lsn end, Proposal successor
   segment.base = end;
   segment.made = std::move(successor);
   segment.made_at = now;
-  if (end == last().base) next.segments_.pop_back();
+  if (end == last().base) {
+    next.segments_.pop_back();
+  } else {
+    next.segments_.back().least_copies = least_copies;
+  }
+  if (segment.made.policy) next.policy_ = *segment.made.policy;
   next.intent_.reset();
   next.Remember(segment.made.id);
   next.segments_.push_back(std::move(segment));
@@ -204,12 +252,14 @@ std::vector<std::pair<SegmentIndex, SegmentIndex>> DeadRanges(const Chain& chain
 std::string EncodeProposal(const Proposal& proposal) {
   std::string out;
   PutProposal(&out, proposal);
+  if (proposal.policy) PutPolicy(&out, *proposal.policy);
   return out;
 }
 
 std::optional<Proposal> DecodeProposal(std::string_view data) {
   Decoder in(data);
-  Proposal proposal = GetProposal(in);
+  Proposal proposal = GetProposal(in, kFormatVersion);
+  if (in.ok() && !in.done()) proposal.policy = GetPolicy(in);
   if (!in.done()) return std::nullopt;
   return proposal;
 }

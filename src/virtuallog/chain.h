@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "loglets/factory.h"
 
 namespace vlog::virtuallog {
 
@@ -32,6 +33,8 @@ struct Proposal {
   std::string who;
   // How many fail-overs in a row led here; 0: somebody asked for it.
   uint32_t fail_overs = 0;
+  // What the log's policy is from this segment on; none: what it was.
+  std::optional<loglets::Policy> policy = {};
 };
 
 struct Segment {
@@ -39,6 +42,9 @@ struct Segment {
   Lsn base;  // of its offset 0
   Proposal made;
   WallTime made_at;
+  // Of a sealed segment that was repaired with too few servers alive: each record is on so many at
+  // least, which are fewer than its kind promises (DESIGN 6.2). 0: on as many as that.
+  uint32_t least_copies = 0;
 
   bool is_marker() const { return made.kind == kMarkerKind; }
 };
@@ -64,6 +70,9 @@ class Chain {
   Lsn first_lsn() const { return segments_.front().base; }
   bool ended() const { return last().is_marker(); }
   const std::optional<Intent>& intent() const { return intent_; }
+  // For successors that nobody asked for. In a chain that is older than policies only its kind is
+  // set.
+  const loglets::Policy& policy() const { return policy_; }
 
   // The segment that covers `lsn`; null below first_lsn(). Above every end it is the last one.
   const Segment* Find(Lsn lsn) const;
@@ -77,9 +86,11 @@ class Chain {
   // Transitions. Each fails with kAborted if the chain has moved on, and leaves this chain as it
   // is.
 
-  // The last segment, `replaces`, is sealed at `end`; `successor` follows it. An empty segment is
-  // replaced: its base is used again, its index is not. Clears the intent.
-  StatusOr<Chain> Extend(SegmentIndex replaces, Lsn end, Proposal successor, WallTime now) const;
+  // The last segment, `replaces`, is sealed at `end`, and flagged with `least_copies` unless that
+  // is 0; `successor` follows it. An empty segment is replaced: its base is used again, its index
+  // is not. Clears the intent; the successor's policy counts from now on, if it has one.
+  StatusOr<Chain> Extend(SegmentIndex replaces, Lsn end, Proposal successor, WallTime now,
+                         uint32_t least_copies = 0) const;
   StatusOr<Chain> WithIntent(Intent intent) const;
   StatusOr<Chain> WithoutIntent(ProposalId proposal) const;
   // Drops the segments that lie wholly below `to`; never the last.
@@ -93,6 +104,7 @@ class Chain {
 
   std::vector<Segment> segments_;
   std::optional<Intent> intent_;
+  loglets::Policy policy_;
   std::vector<ProposalId> recent_;  // of the last 64 changes, oldest first
 };
 

@@ -1,5 +1,7 @@
 #include "virtuallog/log_context.h"
 
+#include <algorithm>
+
 namespace vlog::virtuallog {
 namespace {
 
@@ -32,6 +34,10 @@ void LogContext::Learn(Version version, std::shared_ptr<const Chain> chain) {
 
 Status LogContext::LearnValue(const metastore::Versioned& read) {
   if (chain_ != nullptr && read.version <= version_) return absl::OkStatus();
+  if (read.value.empty()) {
+    version_ = std::max(version_, read.version);
+    return absl::NotFoundError("there is no log '" + log_ + "'");
+  }
   StatusOr<Chain> chain = Chain::Decode(read.value);
   if (!chain.ok()) return Annotate(chain.status(), "log '" + log_ + "'");
   Learn(read.version, std::make_shared<const Chain>(*std::move(chain)));

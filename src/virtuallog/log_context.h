@@ -31,9 +31,10 @@ class LogContext {
 
   // The newest chain that was learnt. Whoever awaits something takes it again afterwards.
   std::shared_ptr<const Chain> chain() const { return chain_; }
+  // Its version. While there is none: of a register that was moved before anything was written.
   Version version() const { return version_; }
 
-  // Reads the register. kNotFound, kUnavailable, kDataLoss.
+  // Reads the register. kNotFound: nothing was ever written. kUnavailable, kDataLoss.
   Task<Status> Refresh();
   // The same in the background, at most once at a time. Whoever got no answer where the chain says
   // that it should get one calls this (DESIGN 5.3).

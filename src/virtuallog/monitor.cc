@@ -8,6 +8,19 @@ namespace {
 // While the others do not share a suspicion they are asked again after this, and twice that, ...
 constexpr Duration kShortestDoubt = std::chrono::milliseconds(25);
 constexpr Duration kLongestDoubt = std::chrono::milliseconds(400);
+// So often the metastore is asked who could replace a member that is gone.
+constexpr Duration kReplaceEvery = std::chrono::seconds(1);
+
+std::string ReasonFor(const std::vector<loglets::NodeLife>& gone, const Absences& absences,
+                      Instant now) {
+  std::string text = "copies restored:";
+  for (const loglets::NodeLife& life : gone) {
+    auto away = std::chrono::duration_cast<std::chrono::seconds>(absences.TimeAway(life, now));
+    absl::StrAppend(&text, &life == &gone.front() ? "" : ",", " node ", life.node.value(),
+                    " is away for ", away.count(), " s");
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -56,8 +69,7 @@ Task<void> Monitor::Watch(std::string name) {
     watched_.erase(name);  // it is found again
     co_return;
   }
-  Watched watched;
-  watched.log = *std::move(opened);
+  Watched watched{*std::move(opened), Duration(0), Absences(options_.replace_after)};
   SharedLog* log = watched.log.get();
   Duration backoff = options_.min_backoff;
   while (!stopping_) {
@@ -95,9 +107,12 @@ Task<Status> Monitor::LookAfter(Watched* watched) {
   VLOG_CO_RETURN_IF_ERROR(needs);
   SegmentIndex broken = chain->last().index;
   Diagnosis diagnosis = Diagnose(*needs, liveness_);
+  if (ElectsItsLeader(*needs)) watched->absences.Note(*needs, liveness_, env_.scheduler().Now());
   if (diagnosis.state == Liveness::kAlive) {
     watched->doubt = Duration(0);
-    co_return absl::OkStatus();
+    bool replace = ElectsItsLeader(*needs) && options_.spares;
+    if (!replace) co_return absl::OkStatus();
+    co_return co_await ReplaceMembers(watched, *std::move(needs));
   }
   diagnosis = co_await AwaitTurn(log, *needs, diagnosis);
   if (diagnosis.state == Liveness::kSuspected) {
@@ -157,6 +172,55 @@ Task<Diagnosis> Monitor::Confirm(Watched* watched, loglets::Needs needs, Diagnos
   diagnosis = co_await Linger(log, needs, diagnosis, until);
   if (diagnosis.state == Liveness::kDead) co_return diagnosis;
   co_return Diagnosis();
+}
+
+Task<std::vector<loglets::NodeLife>> Monitor::ConfirmGone(loglets::Needs needs,
+                                                          std::vector<loglets::NodeLife> gone) {
+  std::erase_if(
+      gone, [this](const loglets::NodeLife& life) { return liveness_(life) == Liveness::kAlive; });
+  auto suspected = [this](const loglets::NodeLife& life) {
+    return liveness_(life) == Liveness::kSuspected;
+  };
+  if (std::none_of(gone.begin(), gone.end(), suspected)) co_return std::move(gone);
+  std::vector<NodeId> witnesses = WitnessesOf(options_.self, needs, liveness_);
+  std::vector<loglets::NodeLife> suspects = SuspectsOf(needs, liveness_);
+  std::vector<Testimony> testimonies =
+      co_await health_.Ask(std::move(witnesses), std::move(suspects));
+  LivenessOf confirmed = ConfirmedBy(options_.self, needs, liveness_, std::move(testimonies));
+  std::erase_if(gone, [&confirmed](const loglets::NodeLife& life) {
+    return confirmed(life) == Liveness::kAlive;
+  });
+  co_return std::move(gone);
+}
+
+Task<Status> Monitor::ReplaceMembers(Watched* watched, loglets::Needs needs) {
+  SharedLog* log = watched->log.get();
+  Instant now = env_.scheduler().Now();
+  std::vector<loglets::NodeLife> gone = watched->absences.Overdue(now);
+  if (gone.empty() || now < watched->replace_at) co_return absl::OkStatus();
+  // The first of the living members acts; the others find it done.
+  watched->replace_at = now + kReplaceEvery;
+  SegmentIndex narrow = log->known_chain()->last().index;
+  co_await Pause(TurnOf(options_.self, needs, liveness_));
+  gone = co_await ConfirmGone(needs, std::move(gone));
+  StatusOr<std::vector<NodeId>> spares = co_await options_.spares();
+  // Without the metastore nobody can be let in; the log goes on as it is.
+  if (!spares.ok()) co_return absl::OkStatus();
+  std::shared_ptr<const Chain> chain = log->known_chain();
+  if (gone.empty() || stopping_ || chain->last().index != narrow) co_return absl::OkStatus();
+  ReconfigureRequest request;
+  request.placement.nodes =
+      Replaced(needs, gone, *std::move(spares), chain->policy().candidates, liveness_);
+  if (request.placement.nodes.empty()) co_return absl::OkStatus();  // nobody could take the place
+  request.reason = ReasonFor(gone, watched->absences, env_.scheduler().Now());
+  request.replaces = narrow;
+  std::string what = request.reason;
+  Status replaced = co_await log->Reconfigure(std::move(request));
+  if (absl::IsAborted(replaced)) co_return absl::OkStatus();  // somebody else did
+  VLOG_CO_RETURN_IF_ERROR(replaced);
+  ++replacements_;
+  if (options_.report) options_.report(log->name(), what, absl::OkStatus());
+  co_return absl::OkStatus();
 }
 
 Task<Status> Monitor::FailOver(SharedLog* log, SegmentIndex broken, Diagnosis diagnosis) {

@@ -1,6 +1,8 @@
 // Watches over all logs of a metastore and lets another loglet follow where one can take no more
 // appends, without being asked (DESIGN 5.4). Every node runs one; that they see different halves of
-// the cluster costs time, never safety: the chain's compare-and-set picks who was right.
+// the cluster costs time, never safety: the chain's compare-and-set picks who was right. A loglet
+// that elects its leaders itself is left alone while it can go on, and gets another member when one
+// is gone for long.
 #ifndef VLOG_VIRTUALLOG_MONITOR_H_
 #define VLOG_VIRTUALLOG_MONITOR_H_
 
@@ -21,6 +23,12 @@ struct MonitorOptions {
   // After an attempt that failed; doubles up to the longest, with jitter.
   Duration min_backoff = std::chrono::milliseconds(100);
   Duration max_backoff = std::chrono::seconds(2);
+  // A member of a loglet that goes on without it, because it elects its leaders itself, is replaced
+  // once it has been away for so long and somebody can take its place (Absences). Loglets that
+  // cannot elect are helped at once, and only when they need it.
+  Duration replace_after = std::chrono::seconds(10);
+  // Who may take the place; null: nobody.
+  loglets::NodesInService spares = {};
   // What it did, for the node's log, and what it could not do. May be null.
   std::function<void(const std::string& log, const std::string& what, const Status&)> report;
 };
@@ -36,6 +44,7 @@ class Monitor {
 
   // That this monitor brought about; what others did does not count.
   uint64_t fail_overs() const { return fail_overs_; }
+  uint64_t replacements() const { return replacements_; }
 
  private:
   // One log under watch.
@@ -43,12 +52,20 @@ class Monitor {
     std::unique_ptr<SharedLog> log;
     // While nobody shares a suspicion: how long until the others are asked again; 0: none.
     Duration doubt{0};
+    Absences absences;
+    // When it is looked next whether there is somebody to replace a member that is gone.
+    Instant replace_at = Instant();
   };
   Task<void> FindLogs();
   Task<void> Watch(std::string log);
   // One look at a log; OK if it fares well or was helped.
   Task<Status> LookAfter(Watched* watched);
   Task<Status> FailOver(SharedLog* log, SegmentIndex broken, Diagnosis diagnosis);
+  // Restores the copies of a loglet whose members are gone for too long.
+  Task<Status> ReplaceMembers(Watched* watched, loglets::Needs needs);
+  // Of the suspects among `gone` only those that the others do not hear either.
+  Task<std::vector<loglets::NodeLife>> ConfirmGone(loglets::Needs needs,
+                                                   std::vector<loglets::NodeLife> gone);
   // Waits until the turn to act on `diagnosis`, with the pause that it is due; returns what is the
   // case then. Alive: there is nothing to do any more.
   Task<Diagnosis> AwaitTurn(SharedLog* log, loglets::Needs needs, Diagnosis diagnosis);
@@ -68,6 +85,7 @@ class Monitor {
   LivenessOf liveness_;
   std::set<std::string> watched_;
   uint64_t fail_overs_ = 0;
+  uint64_t replacements_ = 0;
   bool stopping_ = false;
   async::Event stop_;
   async::TaskGroup tasks_;

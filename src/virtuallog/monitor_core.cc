@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t kCalmMillis = 30'000;
 constexpr std::array<int64_t, 5> kPauses = {0, 50, 200, 1000, 5000};
 constexpr Duration kTurn = std::chrono::milliseconds(30);
+// Times the patience is as long as anybody is waited for.
+constexpr int64_t kMostPatience = 6;
 
 std::set<NodeId> ServersOf(const loglets::Needs& needs) {
   std::set<NodeId> nodes;
@@ -69,10 +71,10 @@ std::vector<NodeId> WitnessesOf(NodeId self, const loglets::Needs& needs, const 
   return {nodes.begin(), nodes.end()};
 }
 
-Diagnosis DiagnoseConfirmed(NodeId self, const loglets::Needs& needs, const LivenessOf& of,
-                            const std::vector<Testimony>& testimonies) {
-  std::set<NodeId> servers = ServersOf(needs);
-  auto confirmed = [&](const loglets::NodeLife& life) {
+LivenessOf ConfirmedBy(NodeId self, const loglets::Needs& needs, LivenessOf of,
+                       std::vector<Testimony> testimonies) {
+  return [self, servers = ServersOf(needs), of = std::move(of),
+          testimonies = std::move(testimonies)](const loglets::NodeLife& life) {
     Liveness own = of(life);
     if (own != Liveness::kSuspected || servers.empty()) return own;
     std::set<NodeId> against;
@@ -86,7 +88,65 @@ Diagnosis DiagnoseConfirmed(NodeId self, const loglets::Needs& needs, const Live
     size_t others = servers.size() - servers.count(life.node);
     return against.size() > others / 2 ? own : Liveness::kAlive;
   };
-  return Diagnose(needs, confirmed);
+}
+
+Diagnosis DiagnoseConfirmed(NodeId self, const loglets::Needs& needs, const LivenessOf& of,
+                            const std::vector<Testimony>& testimonies) {
+  return Diagnose(needs, ConfirmedBy(self, needs, of, testimonies));
+}
+
+void Absences::Note(const loglets::Needs& needs, const LivenessOf& of, Instant now) {
+  std::map<loglets::NodeLife, Member> members;
+  for (const loglets::NodeLife& life : needs.some_of) {
+    auto known = members_.find(life);
+    Member member = known == members_.end() ? Member() : known->second;
+    bool away = of(life) != Liveness::kAlive;
+    if (!away && member.since) member.longest = std::max(member.longest, now - *member.since);
+    if (!away) member.since.reset();
+    if (away && !member.since) member.since = now;
+    members[life] = member;
+  }
+  members_ = std::move(members);
+}
+
+Duration Absences::MayBeAway(const Member& member) const {
+  return std::clamp(2 * member.longest, patience_, kMostPatience * patience_);
+}
+
+std::vector<loglets::NodeLife> Absences::Overdue(Instant now) const {
+  std::vector<loglets::NodeLife> overdue;
+  for (const auto& [life, member] : members_) {
+    if (member.since && now - *member.since >= MayBeAway(member)) overdue.push_back(life);
+  }
+  return overdue;
+}
+
+Duration Absences::TimeAway(const loglets::NodeLife& member, Instant now) const {
+  auto known = members_.find(member);
+  bool away = known != members_.end() && known->second.since;
+  return away ? now - *known->second.since : Duration(0);
+}
+
+std::vector<NodeId> Replaced(const loglets::Needs& needs,
+                             const std::vector<loglets::NodeLife>& gone, std::vector<NodeId> spares,
+                             const std::vector<NodeId>& preferred, const LivenessOf& of) {
+  std::set<NodeId> members = ServersOf(needs);
+  std::vector<NodeId> nodes;
+  for (const loglets::NodeLife& life : needs.some_of) {
+    if (std::find(gone.begin(), gone.end(), life) == gone.end()) nodes.push_back(life.node);
+  }
+  auto is_preferred = [&preferred](NodeId node) {
+    return std::find(preferred.begin(), preferred.end(), node) != preferred.end();
+  };
+  std::stable_partition(spares.begin(), spares.end(), is_preferred);
+  size_t kept = nodes.size();
+  for (NodeId spare : spares) {
+    bool fits =
+        !members.contains(spare) && of({spare, Incarnation(), DiskId()}) == Liveness::kAlive;
+    if (fits && nodes.size() < needs.some_of.size()) nodes.push_back(spare);
+  }
+  if (nodes.size() == kept) nodes.clear();
+  return nodes;
 }
 
 uint32_t NextFailOver(const Chain& chain, WallTime now) {

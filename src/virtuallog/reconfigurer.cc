@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "virtuallog/monitor_core.h"
+
 namespace vlog::virtuallog {
 namespace {
 
@@ -26,6 +28,10 @@ Task<StatusOr<Proposal>> Reconfigurer::Propose(ReconfigureRequest request, Segme
   StatusOr<loglets::LogletKind*> kind = context_.factory().Find(proposal.kind);
   VLOG_CO_RETURN_IF_ERROR(kind);
   loglets::ProposeRequest propose;
+  loglets::Policy policy = request.policy.value_or(context_.chain()->policy());
+  policy.kind = proposal.kind;
+  if (policy != context_.chain()->policy()) proposal.policy = policy;
+  propose.policy = std::move(policy);
   propose.wish = request.placement;
   propose.previous_kind = last.made.kind;
   propose.previous_params = last.made.params;
@@ -138,10 +144,11 @@ Task<Status> Reconfigurer::SealAndExtend(Segment last, Choice choice, std::strin
     co_return absl::AbortedError("superseded: the segment is gone");
   }
   VLOG_CO_RETURN_IF_ERROR(sealed);
-  co_return co_await ExtendTo(last, last.base + sealed->tail.value(), std::move(choice));
+  co_return co_await ExtendTo(last, *std::move(sealed), std::move(choice));
 }
 
-Task<Status> Reconfigurer::ExtendTo(Segment last, Lsn end, Choice choice) {
+Task<Status> Reconfigurer::ExtendTo(Segment last, loglets::Sealed sealed, Choice choice) {
+  Lsn end = last.base + sealed.tail.value();
   for (;;) {
     std::shared_ptr<const Chain> chain = context_.chain();
     Version version = context_.version();
@@ -152,8 +159,8 @@ Task<Status> Reconfigurer::ExtendTo(Segment last, Lsn end, Choice choice) {
     if (bound) co_return absl::AbortedError("superseded: another swap was planned meanwhile");
     bool withdrawn = choice.planned && (!intent || intent->successor.id != choice.successor.id);
     if (withdrawn) co_return absl::AbortedError("superseded: the plan was withdrawn");
-    StatusOr<Chain> next =
-        chain->Extend(last.index, end, choice.successor, context_.env().WallNow());
+    StatusOr<Chain> next = chain->Extend(last.index, end, choice.successor,
+                                         context_.env().WallNow(), sealed.least_copies);
     if (!next.ok()) co_return next.status();
     // On a conflict the sealed segment is often still the last: its end stays valid, try again.
     Status written = co_await context_.CompareAndSet(version, *std::move(next));
@@ -208,6 +215,8 @@ Task<StatusOr<Reconfigurer::Choice>> Reconfigurer::ChooseSuccessor(Segment last,
   }
   ReconfigureRequest request;
   request.reason = "sealed without a successor" + refused;
+  // Its loglet has ended by itself: that counts, or such a log would never come to rest.
+  request.fail_overs = NextFailOver(*chain, context_.env().WallNow());
   StatusOr<Proposal> clone = co_await Propose(std::move(request), last);
   VLOG_CO_RETURN_IF_ERROR(clone);
   Status prepared = co_await Prepare(*clone, index);
@@ -288,7 +297,7 @@ Task<Status> Reconfigurer::Finish(Segment last, std::string proposal) {
   VLOG_CO_RETURN_IF_ERROR(sealed);
   StatusOr<Choice> choice = co_await ChooseSuccessor(last, sealed->proposal);
   VLOG_CO_RETURN_IF_ERROR(choice);
-  co_return co_await ExtendTo(last, last.base + sealed->tail.value(), *std::move(choice));
+  co_return co_await ExtendTo(last, *std::move(sealed), *std::move(choice));
 }
 
 }  // namespace vlog::virtuallog

@@ -19,6 +19,8 @@ struct ReconfigureRequest {
   uint32_t fail_overs = 0;  // how many in a row, if this is one
   // The last segment that it was planned for; none: whichever it is.
   std::optional<SegmentIndex> replaces = {};
+  // What the log's policy is to be; none: what it is, with the kind of the new segment.
+  std::optional<loglets::Policy> policy = {};
 };
 
 // Thread rule: the context's. The context outlives it. Calls overlap.
@@ -70,7 +72,7 @@ class Reconfigurer {
   Task<Status> Withdraw(Proposal proposal, Segment last, Status why);
   // Seals `last` with `proposal`, which may be empty, and lets the successor that counts follow.
   Task<Status> Finish(Segment last, std::string proposal);
-  Task<Status> ExtendTo(Segment last, Lsn end, Choice choice);
+  Task<Status> ExtendTo(Segment last, loglets::Sealed sealed, Choice choice);
   Task<Status> ClearIntent(ProposalId proposal);
   Task<void> ReserveBeside();
 

@@ -6,6 +6,7 @@ namespace vlog::virtuallog {
 namespace {
 
 constexpr int kTrimAttempts = 5;
+constexpr int kCreateAttempts = 5;
 
 }  // namespace
 
@@ -20,25 +21,30 @@ Task<StatusOr<std::unique_ptr<SharedLog>>> SharedLog::Open(env::Env& env,
   std::unique_ptr<SharedLog> shared(
       new SharedLog(env, metastore, factory, std::move(log), options.read_only));
   Status read = co_await shared->context_.Refresh();
-  if (absl::IsNotFound(read) && !options.create_with_kind.empty()) {
-    read = co_await shared->Create(options.create_with_kind, options.create_placement);
-    // Somebody else may have created it at the same moment.
+  bool create = !options.create_with_kind.empty();
+  for (int attempt = 0; create && attempt < kCreateAttempts && absl::IsNotFound(read); ++attempt) {
+    read = co_await shared->Create(options);
+    // Somebody else may have created it at the same moment, or moved its register.
     if (absl::IsAborted(read)) read = co_await shared->context_.Refresh();
   }
   VLOG_CO_RETURN_IF_ERROR(read);
   co_return std::move(shared);
 }
 
-Task<Status> SharedLog::Create(std::string kind_name, loglets::Placement placement) {
-  StatusOr<loglets::LogletKind*> kind = context_.factory().Find(kind_name);
+Task<Status> SharedLog::Create(OpenOptions options) {
+  StatusOr<loglets::LogletKind*> kind = context_.factory().Find(options.create_with_kind);
   VLOG_CO_RETURN_IF_ERROR(kind);
   loglets::ProposeRequest propose;
-  propose.wish = std::move(placement);
+  loglets::Policy policy = std::move(options.create_policy);
+  policy.kind = options.create_with_kind;
+  propose.wish = std::move(options.create_placement);
+  propose.policy = policy;
   StatusOr<std::string> params = co_await (*kind)->ProposeParams(std::move(propose));
   VLOG_CO_RETURN_IF_ERROR(params);
   Proposal first;
   first.id = ProposalId(context_.env().RandomId());
-  first.kind = std::move(kind_name);
+  first.kind = std::move(options.create_with_kind);
+  first.policy = std::move(policy);
   first.params = *std::move(params);
   first.reason = "created";
   first.who = context_.env().ProcessName();
@@ -46,7 +52,7 @@ Task<Status> SharedLog::Create(std::string kind_name, loglets::Placement placeme
   Status prepared = co_await (*kind)->Prepare(std::move(id), first.params);
   VLOG_CO_RETURN_IF_ERROR(prepared);
   Chain chain = Chain::Begin(std::move(first), context_.env().WallNow());
-  co_return co_await context_.CompareAndSet(Version(0), std::move(chain));
+  co_return co_await context_.CompareAndSet(context_.version(), std::move(chain));
 }
 
 std::unique_ptr<Appender> SharedLog::NewAppender(AppenderOptions options) {
@@ -172,6 +178,10 @@ Task<StatusOr<std::shared_ptr<const Chain>>> SharedLog::ReadChain() {
   Status fresh = co_await context_.Refresh();
   VLOG_CO_RETURN_IF_ERROR(fresh);
   co_return context_.chain();
+}
+
+Task<StatusOr<Explanation>> SharedLog::Explain(Lsn lsn) {
+  return virtuallog::Explain(context_, reconfigurer_, lsn);
 }
 
 Task<void> SharedLog::Close() { return context_.Close(); }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "virtuallog/appender.h"
+#include "virtuallog/explain.h"
 #include "virtuallog/reader.h"
 #include "virtuallog/reconfigurer.h"
 
@@ -19,6 +20,8 @@ struct OpenOptions {
   // A log that does not exist is created with a first segment of this kind; "": kNotFound instead.
   std::string create_with_kind;
   loglets::Placement create_placement = {};
+  // What the chain keeps for its successors; the kind is that of the first segment.
+  loglets::Policy create_policy = {};
   // Nothing is written and no reconfiguration is helped along.
   bool read_only = false;
 };
@@ -64,6 +67,9 @@ class SharedLog {
     return context_.AwaitChange(known, deadline);
   }
 
+  // Where one record is and who put it there; see virtuallog::Explain().
+  Task<StatusOr<Explanation>> Explain(Lsn lsn);
+
   const std::string& name() const { return context_.log(); }
   // Handles are closed first.
   Task<void> Close();
@@ -71,7 +77,7 @@ class SharedLog {
  private:
   SharedLog(env::Env& env, metastore::Metastore& metastore, loglets::LogletFactory& factory,
             std::string log, bool read_only);
-  Task<Status> Create(std::string kind, loglets::Placement placement);
+  Task<Status> Create(OpenOptions options);
   // In the segment that holds `to`: the trim point in force there, or at least `to`.
   Task<StatusOr<Lsn>> TrimSegment(Lsn to);
   Task<Status> Truncate(Lsn to);

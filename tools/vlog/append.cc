@@ -3,7 +3,7 @@
 #include "commands.h"
 #include "exit_code.h"
 #include "input.h"
-#include "interrupt.h"
+#include "stop_signals/stop_signals.h"
 
 namespace vlog::cli {
 namespace {
@@ -178,7 +178,7 @@ Task<int> AppendLines(Shell& shell, std::unique_ptr<Input> input, bool acks) {
   if (!log.ok()) co_return Fail(log.status());
   LineReader lines(std::move(input), MaxRecordBytes());
   AppendRun run(shell, **log, acks);
-  GracefulStop stop(shell.executor(), [&run, &lines] {
+  tools::GracefulStop stop(shell.executor(), [&run, &lines] {
     run.Interrupt();
     lines.input().Cancel();
   });

@@ -2,6 +2,8 @@
 
 #include <ctime>
 
+#include "base/json_text.h"
+#include "client/cluster_view.h"
 #include "json_text.h"
 #include "table.h"
 
@@ -9,15 +11,6 @@ namespace vlog::cli {
 namespace {
 
 using virtuallog::Segment;
-
-std::string IsoTime(WallTime time) {
-  std::time_t seconds = time.unix_millis / 1000;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  return absl::StrFormat("%s.%03dZ", text, time.unix_millis % 1000);
-}
 
 Row SegmentRow(const virtuallog::Chain& chain, const Segment& segment) {
   std::optional<Lsn> end = chain.EndOf(segment.index);
@@ -38,10 +31,51 @@ std::string SegmentJson(const virtuallog::Chain& chain, const Segment& segment) 
                       ",\"kind\":", JsonString(segment.made.kind),
                       ",\"made_at\":", JsonString(IsoTime(segment.made_at)),
                       ",\"who\":", JsonString(segment.made.who),
-                      ",\"reason\":", JsonString(segment.made.reason), "}");
+                      ",\"reason\":", JsonString(segment.made.reason), ",\"least_copies\":",
+                      segment.least_copies == 0 ? "null" : std::to_string(segment.least_copies),
+                      "}");
+}
+
+std::string FlagText(const Segment& segment) {
+  if (segment.least_copies == 0) return "";
+  return absl::StrCat("segment ", segment.index.value(), ": records may be on ",
+                      segment.least_copies, segment.least_copies == 1 ? " node" : " nodes",
+                      " only, for too few lived when it was sealed\n");
 }
 
 }  // namespace
+
+std::string IsoTime(WallTime time) {
+  std::time_t seconds = time.unix_millis / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  return absl::StrFormat("%s.%03dZ", text, time.unix_millis % 1000);
+}
+
+std::string PolicyText(const loglets::Policy& policy) {
+  std::string text = policy.kind;
+  if (policy.copies > 0) absl::StrAppend(&text, ", ", policy.copies, " copies");
+  if (policy.write_quorum > 0) {
+    absl::StrAppend(&text, ", ", policy.write_quorum, " before an acknowledgement");
+  }
+  if (policy.least_copies > 0) absl::StrAppend(&text, ", never fewer than ", policy.least_copies);
+  if (!policy.candidates.empty()) {
+    absl::StrAppend(&text, ", preferably on nodes ", client::Listed(policy.candidates));
+  }
+  return text;
+}
+
+std::string PolicyJson(const loglets::Policy& policy) {
+  JsonArray candidates;
+  for (NodeId node : policy.candidates) candidates.Raw(std::to_string(node.value()));
+  JsonObject json;
+  json.Text("kind", policy.kind).Number("copies", policy.copies);
+  json.Number("write_quorum", policy.write_quorum).Number("least_copies", policy.least_copies);
+  json.Raw("candidates", candidates.Finish());
+  return json.Finish();
+}
 
 Task<StatusOr<ChainState>> ReadChainState(virtuallog::SharedLog& log) {
   ChainState state;
@@ -68,7 +102,13 @@ std::string ChainTable(const ChainState& state, size_t max_rows) {
     }
     rows.push_back(SegmentRow(*state.chain, segments[i]));
   }
-  return Table(rows, {"INDEX", "BASE", "END"}) +
+  std::string flags;
+  for (const Segment& segment : segments) flags += FlagText(segment);
+  const loglets::Policy& policy = state.chain->policy();
+  loglets::Policy kind_only;
+  kind_only.kind = policy.kind;
+  if (policy != kind_only) flags += "policy: " + PolicyText(policy) + "\n";
+  return Table(rows, {"INDEX", "BASE", "END"}) + flags +
          absl::StrCat("trim point ", state.trim_point.value(), ", version ", state.version.value(),
                       "\n");
 }
@@ -79,7 +119,8 @@ std::string ChainJson(const ChainState& state) {
     segments += (segments.empty() ? "" : ",") + SegmentJson(*state.chain, segment);
   }
   return absl::StrCat("{\"log\":", JsonString(state.log), ",\"version\":", state.version.value(),
-                      ",\"segments\":[", segments, "],\"trim_point\":", state.trim_point.value(),
+                      ",\"policy\":", PolicyJson(state.chain->policy()), ",\"segments\":[",
+                      segments, "],\"trim_point\":", state.trim_point.value(),
                       ",\"ended\":", state.chain->ended() ? "true" : "false", "}");
 }
 

@@ -18,6 +18,12 @@ struct ChainState {
   Lsn trim_point;
 };
 
+// "2026-05-04T03:02:01.000Z"
+std::string IsoTime(WallTime time);
+// "sequencer, 3 copies, 2 before an acknowledgement, preferably on nodes 1, 2, 3"
+std::string PolicyText(const loglets::Policy& policy);
+std::string PolicyJson(const loglets::Policy& policy);
+
 Task<StatusOr<ChainState>> ReadChainState(virtuallog::SharedLog& log);
 // A row a segment; of more than `max_rows` only the first and last ones.
 std::string ChainTable(const ChainState& state, size_t max_rows);

@@ -1,5 +1,6 @@
 // What only a cluster has, apart from operations on its nodes: creating a log, and reconfiguring
 // one with a look ahead.
+#include "chain_text.h"
 #include "client/swap.h"
 #include "commands.h"
 #include "exit_code.h"
@@ -25,6 +26,7 @@ void PrintPlan(const std::string& log, const client::SwapPlan& plan, Output& out
                         plan.about.value(), " or a little later"));
   out.Line("  from  " + plan.from_kind + ": " + Text(plan.swap.before));
   out.Line("  to    " + plan.to_kind + ": " + Text(plan.swap.after));
+  out.Line("  later " + PolicyText(plan.policy));
   for (const auto& [node, view] : plan.view.nodes) {
     std::string state = "does not answer: " + Message(view.answer);
     if (view.answer.ok()) {
@@ -56,8 +58,14 @@ Task<int> CreateLog(Shell& shell, CreateArguments arguments) {
   wanted.copies = arguments.copies;
   StatusOr<loglets::Placement> placed = client::PlaceNewLog(view, wanted);
   if (!placed.ok()) co_return Fail(placed.status());
+  client::PolicyChange change;
+  change.kind = arguments.made.kind;
+  change.least_copies = arguments.least_copies;
+  StatusOr<loglets::Policy> policy = client::PolicyAfter(client::PolicyOf(wanted), change);
+  if (!policy.ok()) co_return Fail(policy.status());
   client::NewLog made = arguments.made;
   made.placement = *std::move(placed);
+  made.policy = *std::move(policy);
   StatusOr<virtuallog::SharedLog*> log =
       co_await (*cluster)->CreateLog(arguments.name, std::move(made));
   if (absl::IsAlreadyExists(log.status())) co_return Fail(log.status(), kOtherName);
@@ -70,8 +78,12 @@ Task<int> ReconfigureOnCluster(Shell& shell, ReconfigureArguments arguments) {
   StatusOr<client::Cluster*> cluster = co_await shell.OpenCluster();
   if (!cluster.ok()) co_return Fail(cluster.status());
   std::string name = shell.arguments().log;
-  StatusOr<client::SwapPlan> plan =
-      co_await client::PlanSwap(**cluster, name, arguments.request, arguments.allow_fewer_copies);
+  client::SwapWish wish;
+  wish.request = arguments.request;
+  wish.copies = arguments.copies;
+  wish.least_copies = arguments.least_copies;
+  wish.allow_fewer_copies = arguments.allow_fewer_copies;
+  StatusOr<client::SwapPlan> plan = co_await client::PlanSwap(**cluster, name, std::move(wish));
   if (!plan.ok()) co_return Fail(plan.status());
   if (arguments.dry_run) PrintPlan(name, *plan, shell.out());
   if (!plan->refusals.empty()) co_return Refuse(*plan);

@@ -33,7 +33,10 @@ Task<int> Trim(Shell& shell, Lsn to);
 
 struct ReconfigureArguments {
   virtuallog::ReconfigureRequest request{"", "vlog reconfigure"};
-  bool dry_run = false;             // only on a cluster, as the next one
+  // Only on a cluster.
+  bool dry_run = false;
+  uint32_t copies = 0;              // N of --replication W/N; 0: not given
+  uint32_t least_copies = 0;        // 0: not given
   bool allow_fewer_copies = false;  // the write quorum may become smaller
 };
 Task<int> Reconfigure(Shell& shell, ReconfigureArguments arguments);
@@ -42,6 +45,7 @@ Task<int> ReconfigureOnCluster(Shell& shell, ReconfigureArguments arguments);
 Task<int> PrintLastSegment(Shell& shell, virtuallog::SharedLog& log);
 Task<int> Seal(Shell& shell, std::string reason);
 Task<int> ShowChain(Shell& shell, bool json);
+Task<int> Explain(Shell& shell, Lsn lsn, bool json);
 Task<int> ListLogs(Shell& shell);
 Task<int> Verify(Shell& shell);
 
@@ -49,7 +53,8 @@ Task<int> Verify(Shell& shell);
 struct CreateArguments {
   std::string name;
   client::NewLog made;
-  uint32_t copies = 0;  // N of --replication W/N; 0: not given
+  uint32_t copies = 0;        // N of --replication W/N; 0: not given
+  uint32_t least_copies = 0;  // 0: not given
 };
 Task<int> CreateLog(Shell& shell, CreateArguments arguments);
 Task<int> ShowStatus(Shell& shell, bool json);

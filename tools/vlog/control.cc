@@ -37,10 +37,11 @@ Task<int> Reconfigure(Shell& shell, ReconfigureArguments arguments) {
   const loglets::Placement& placement = request.placement;
   bool placed =
       !placement.nodes.empty() || placement.write_quorum > 0 || placement.sequencer != NodeId();
-  if (placed || arguments.dry_run || arguments.allow_fewer_copies) {
+  bool counted = arguments.copies > 0 || arguments.least_copies > 0;
+  if (placed || counted || arguments.dry_run || arguments.allow_fewer_copies) {
     co_return Fail(absl::InvalidArgumentError(
-        "--nodes, --write-quorum, --sequencer, --allow-fewer-copies and --dry-run are for loglets "
-        "in a cluster; use --cluster"));
+        "--nodes, --replication, --write-quorum, --least-copies, --sequencer, --allow-fewer-copies "
+        "and --dry-run are for loglets in a cluster; use --cluster"));
   }
   StatusOr<virtuallog::SharedLog*> log = co_await shell.OpenLog(Shell::Access::kWrite);
   if (!log.ok()) co_return Fail(log.status());

@@ -16,7 +16,7 @@
 #include "demo_stage.h"
 #include "demo_text.h"
 #include "exit_code.h"
-#include "interrupt.h"
+#include "stop_signals/stop_signals.h"
 
 namespace vlog::cli {
 namespace {
@@ -141,7 +141,7 @@ class DemoCommand {
 
   // From here on an interrupt ends the demo in good order.
   Task<Status> RunUntilStopped() {
-    GracefulStop stop(shell_.executor(), [this] {
+    tools::GracefulStop stop(shell_.executor(), [this] {
       interrupted_ = true;
       if (run_ != nullptr) run_->Stop(absl::CancelledError("interrupted"));
     });

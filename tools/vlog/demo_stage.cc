@@ -8,10 +8,13 @@
 namespace vlog::cli {
 namespace {
 
+constexpr char kSequencer[] = "sequencer";
 constexpr Duration kPatience = std::chrono::seconds(60);  // for a fail-over, for a return
 constexpr Duration kAnswer = std::chrono::milliseconds(200);
 constexpr Duration kLookEvery = std::chrono::milliseconds(10);
 constexpr int kSwapAttempts = 5;
+// Swaps go round these.
+constexpr const char* kKinds[] = {kSequencer, "raft"};
 
 class PlainStage final : public DemoStage {
  public:
@@ -62,14 +65,18 @@ class ClusterStage final : public DemoStage {
     client::NewLog made;
     StatusOr<virtuallog::SharedLog*> log =
         co_await cluster_->OpenOrCreateLog(shell_.arguments().log, std::move(made));
-    if (log.ok()) log_ = *log;
+    VLOG_CO_RETURN_IF_ERROR(log);
+    log_ = *log;
+    StatusOr<NodeId> sequencer = Sequencer();
+    VLOG_CO_RETURN_IF_ERROR(sequencer);
+    leader_ = *sequencer;
     co_return log;
   }
 
   Task<StatusOr<std::string>> Perform(DemoEventKind kind) override {
     if (kind == DemoEventKind::kKill) co_return co_await KillSequencer();
     if (kind == DemoEventKind::kReturn) co_return co_await Return();
-    co_return co_await MoveSequencer();
+    co_return co_await SwapOn();
   }
 
   std::vector<DemoNode> nodes() const override {
@@ -98,27 +105,39 @@ class ClusterStage final : public DemoStage {
     return nodes[at];
   }
 
-  Task<StatusOr<std::string>> MoveSequencer() {
+  const virtuallog::Proposal& Last() const { return log_->known_chain()->last().made; }
+
+  // To the next kind, led by the next node.
+  Task<StatusOr<std::string>> SwapOn() {
     Status done;
     for (int attempt = 0; attempt < kSwapAttempts; ++attempt) {
-      StatusOr<NodeId> from = Sequencer();
-      VLOG_CO_RETURN_IF_ERROR(from);
-      NodeId to = NextLiving(*from);
+      std::string from = Last().kind;
+      size_t at = static_cast<size_t>(std::find(std::begin(kKinds), std::end(kKinds), from) -
+                                      std::begin(kKinds));
+      NodeId to = NextLiving(leader_);
       virtuallog::ReconfigureRequest request;
+      request.kind = kKinds[(at + 1) % std::size(kKinds)];
       request.placement.sequencer = to;
-      request.reason = absl::StrCat("demo: sequencer to node ", to.value());
+      request.reason = absl::StrCat("demo: ", request.kind, " led by node ", to.value());
+      std::string what =
+          absl::StrCat(from, " ", leader_.value(), " -> ", request.kind, " ", to.value());
       done = co_await log_->Reconfigure(std::move(request));
-      StatusOr<NodeId> now = Sequencer();
-      VLOG_CO_RETURN_IF_ERROR(now);
-      if (done.ok()) co_return absl::StrCat("sequencer ", from->value(), " -> ", now->value());
-      // A monitor was first: its choice stands, and the move starts from there.
+      if (done.ok()) {
+        leader_ = to;
+        co_return what;
+      }
+      // A monitor was first: its choice stands, and the swap starts from there.
       if (!absl::IsAborted(done)) break;
     }
-    co_return Annotate(done, "moving the sequencer");
+    co_return Annotate(done, "swapping to the next kind");
   }
 
   // Done when the log has another sequencer, by the monitors' doing.
   Task<StatusOr<std::string>> KillSequencer() {
+    while (Last().kind != kSequencer) {
+      StatusOr<std::string> swapped = co_await SwapOn();
+      VLOG_CO_RETURN_IF_ERROR(swapped);
+    }
     StatusOr<NodeId> node = Sequencer();
     VLOG_CO_RETURN_IF_ERROR(node);
     SegmentIndex broken = log_->known_chain()->last().index;
@@ -132,6 +151,7 @@ class ClusterStage final : public DemoStage {
     }
     StatusOr<NodeId> next = Sequencer();
     VLOG_CO_RETURN_IF_ERROR(next);
+    leader_ = *next;
     co_return absl::StrCat("SIGKILL of node ", node->value(), ", then sequencer ", next->value());
   }
 
@@ -172,7 +192,8 @@ class ClusterStage final : public DemoStage {
   std::unique_ptr<local_cluster::LocalCluster> processes_;
   client::Cluster* cluster_ = nullptr;  // the shell's
   virtuallog::SharedLog* log_ = nullptr;
-  NodeId away_;  // killed and not back; 0: none
+  NodeId leader_;  // the sequencer, or who led first
+  NodeId away_;    // killed and not back; 0: none
 };
 
 }  // namespace

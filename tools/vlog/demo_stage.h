@@ -28,8 +28,8 @@ class DemoStage {
 // The log that the shell's arguments name; swaps only.
 std::unique_ptr<DemoStage> NewPlainStage(Shell& shell);
 
-// Three vlogd processes on loopback that store in `directory` and write node1.log ... to `logs`.
-// They end with the stage.
+// Three vlogd processes on loopback; swaps go round all kinds of loglets and all nodes. They store
+// in `directory` and write node1.log ... to `logs`. They end with the stage.
 std::unique_ptr<DemoStage> NewClusterStage(Shell& shell, std::string directory, std::string logs);
 
 }  // namespace vlog::cli

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "stop_signals/stop_signals.h"
 
 namespace vlog::cli {
 
@@ -14,7 +15,7 @@ enum ExitCode : int {
   kUsage = 2,           // wrong arguments, or a file given that cannot be used
   kUnknownOutcome = 3,  // it may have been done
   kDamage = 4,          // damage, a gap or a violation was found
-  kInterrupted = 130,
+  kInterrupted = tools::kInterruptedExit,
   kOutputClosed = 141,  // whoever read standard output has gone
 };
 

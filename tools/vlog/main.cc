@@ -4,9 +4,11 @@
 #include <map>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
 #include "commands.h"
 #include "exit_code.h"
-#include "interrupt.h"
+#include "near_words.h"
+#include "stop_signals/stop_signals.h"
 
 namespace vlog::cli {
 namespace {
@@ -88,7 +90,8 @@ class CommandLine {
       app_.parse(std::move(words));
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == 0) return app_.exit(error);  // --help, --version
-      Say(error.what());
+      std::string unknown = UnknownCommand(error);
+      Say(unknown.empty() ? error.what() : unknown);
       std::fputs("  'vlog --help' and 'vlog COMMAND --help' show examples\n", stderr);
       return kUsage;
     }
@@ -97,6 +100,22 @@ class CommandLine {
   }
 
  private:
+  // Why no command was found, if that is the error; else "".
+  std::string UnknownCommand(const CLI::ParseError& error) const {
+    bool none = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) &&
+                app_.get_subcommands().empty();
+    if (!none) return "";
+    std::vector<std::string> commands;
+    for (const CLI::App* each : app_.get_subcommands({})) commands.push_back(each->get_name());
+    std::vector<std::string> words = app_.remaining();
+    std::erase_if(words, [](const std::string& word) { return word.empty() || word[0] == '-'; });
+    if (words.empty()) return "which command? There are: " + absl::StrJoin(commands, ", ");
+    std::vector<std::string> near = NearWords(words.front(), commands);
+    std::string hint = "; there are: " + absl::StrJoin(commands, ", ");
+    if (!near.empty()) hint = "; did you mean " + absl::StrJoin(near, " or ") + "?";
+    return "there is no command '" + words.front() + "'" + hint;
+  }
+
   CLI::App* Add(const std::string& name, const std::string& what, const std::string& examples,
                 Run run) {
     CLI::App* command = app_.add_subcommand(name, what);
@@ -206,17 +225,30 @@ class CommandLine {
     CLI::App* chain = Add("chain", "show the segments of the log", "  vlog --dir d chain\n",
                           [this](Shell& shell) { return shell.Run(ShowChain(shell, json_)); });
     AddFormat(chain);
+    CLI::App* explain =
+        Add("explain", "say where a record is, whether its copies are there, and who put it there",
+            "  vlog --dir d explain 1000\n"
+            "  vlog --cluster localhost:7001 --log orders explain 1000 --format json\n\n"
+            "Each node that has a copy is asked now. Ends with 0 also where there is no record,\n"
+            "with 1 if nobody who could tell answers, with 4 if the record is lost.\n",
+            [this](Shell& shell) { return shell.Run(Explain(shell, explained_, json_)); });
+    AddNumber(explain, "LSN", &explained_, "of the record")->required();
+    AddFormat(explain);
     CLI::App* reconfigure = Add(
         "reconfigure", "seal the last segment and start another; prints its index, base and kind",
         "  vlog --dir d reconfigure --to local --reason 'fresh segment'\n"
         "  vlog --cluster localhost:7001 --log orders reconfigure --sequencer 2 --dry-run\n"
-        "  vlog --cluster localhost:7001 --log orders reconfigure --nodes 2,3,4\n\n"
+        "  vlog --cluster localhost:7001 --log orders reconfigure --nodes 2,3,4\n"
+        "  vlog --cluster localhost:7001 --log orders reconfigure --replication 2/3\n\n"
         "On a cluster it is refused if the log could not go on: too few of the nodes serve, or\n"
-        "the sequencer's node does not answer.\n",
+        "the sequencer's node does not answer. What is asked for with --to, --nodes,\n"
+        "--replication, --write-quorum and --least-copies is the log's policy from then on, for\n"
+        "successors that nobody asks for as well; 'vlog chain' shows it.\n",
         [this](Shell& shell) { return shell.Run(Reconfigure(shell, swap_)); });
     reconfigure->add_option("--to", swap_.request.kind, "its kind (default: the same)");
     reconfigure->add_option("--reason", swap_.request.reason, "why, for people");
     AddPlacement(reconfigure, &swap_.request.placement);
+    AddReplication(reconfigure, &swap_.request.placement, &swap_.copies, &swap_.least_copies);
     reconfigure->add_flag("--dry-run", swap_.dry_run,
                           "say what would happen and what speaks against it (cluster)");
     reconfigure->add_flag("--allow-fewer-copies", swap_.allow_fewer_copies,
@@ -249,7 +281,8 @@ class CommandLine {
   }
 
   // "W/N"
-  static void ParseReplication(const std::string& text, CreateArguments* create) {
+  static void ParseReplication(const std::string& text, loglets::Placement* placement,
+                               uint32_t* all) {
     size_t slash = text.find('/');
     if (slash == std::string::npos) {
       throw CLI::ValidationError(
@@ -262,8 +295,23 @@ class CommandLine {
       throw CLI::ValidationError("--replication " + text +
                                  ": W is at least 1 and at most N, N at most 64");
     }
-    create->made.placement.write_quorum = static_cast<uint32_t>(quorum);
-    create->copies = static_cast<uint32_t>(copies);
+    placement->write_quorum = static_cast<uint32_t>(quorum);
+    *all = static_cast<uint32_t>(copies);
+  }
+
+  static void AddReplication(CLI::App* command, loglets::Placement* placement, uint32_t* copies,
+                             uint32_t* least_copies) {
+    command
+        ->add_option_function<std::string>(
+            "--replication",
+            [placement, copies](const std::string& text) {
+              ParseReplication(text, placement, copies);
+            },
+            "W copies before an acknowledgement, of N copies (cluster; default: a majority of all)")
+        ->type_name("W/N")
+        ->excludes("--write-quorum");
+    AddNumber(command, "--least-copies", least_copies,
+              "a fail-over may go on with so few before an acknowledgement (cluster; default: W)");
   }
 
   void AddCluster() {
@@ -278,12 +326,7 @@ class CommandLine {
     create->add_option("--kind", create_.made.kind,
                        "kind of the first loglet (default: sequencer)");
     AddPlacement(create, &create_.made.placement);
-    create
-        ->add_option_function<std::string>(
-            "--replication", [this](const std::string& text) { ParseReplication(text, &create_); },
-            "W copies before an acknowledgement, of N copies (default: a majority of all)")
-        ->type_name("W/N")
-        ->excludes("--write-quorum");
+    AddReplication(create, &create_.made.placement, &create_.copies, &create_.least_copies);
     CLI::App* status =
         Add("status", "show the nodes of a cluster, what they do, and how its logs fare",
             "  vlog --cluster localhost:7001 status\n"
@@ -364,6 +407,7 @@ class CommandLine {
   AppendArguments append_;
   ReadArguments read_;
   Lsn trim_to_;
+  Lsn explained_;
   bool json_ = false;
   ReconfigureArguments swap_;
   CreateArguments create_;
@@ -378,7 +422,7 @@ class CommandLine {
 }  // namespace vlog::cli
 
 int main(int argc, char** argv) {
-  vlog::cli::CatchSignals();
+  vlog::tools::CatchSignals();
   vlog::cli::CommandLine command_line;
   return command_line.Main(argc, argv);
 }

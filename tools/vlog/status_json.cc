@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/json_text.h"
+#include "chain_text.h"
 #include "client/log_health.h"
 #include "consensus/quorum.h"
 #include "server/config_values.h"
@@ -91,6 +92,15 @@ std::string LogJson(const ClusterView& view, const LogView& log, const LogHealth
   JsonObject json;
   json.Text("log", log.name).Bool("ok", health.has_quorum).Text("problem", health.problem);
   json.Bool("ended", log.ended).Number("tail", health.tail.value());
+  JsonArray flagged;
+  for (const client::SegmentView& segment : health.under_replicated) {
+    JsonObject one;
+    one.Number("segment", segment.index.value()).Number("base", segment.base.value());
+    one.Number("end", segment.end.value_or(segment.base).value());
+    one.Number("least_copies", segment.least());
+    flagged.Raw(one.Finish());
+  }
+  json.Raw("under_replicated", flagged.Finish()).Raw("policy", PolicyJson(log.policy));
   if (log.open_segment() == nullptr) return json.Finish();
   json.Number("segment", log.open_segment()->index.value())
       .Number("base", log.open_segment()->base.value());
@@ -121,7 +131,16 @@ std::string ClusterStatusJson(const ClusterView& view) {
   JsonObject json;
   json.Text("cluster", server::HexIdText(view.cluster.value())).Bool("ok", QuorumsLive(view));
   json.Raw("metastore", MetastoreJson(view)).Raw("nodes", nodes.Finish());
-  json.Raw("logs", logs.Finish());
+  JsonArray unreadable;
+  for (const client::UnreadableLog& log : view.unreadable) {
+    JsonObject one;
+    one.Text("log", log.name).Text("problem", Message(log.why));
+    unreadable.Raw(one.Finish());
+  }
+  JsonArray unfinished;
+  for (const LogView& log : view.unfinished) unfinished.Raw(JsonString(log.name));
+  json.Raw("logs", logs.Finish()).Raw("unreadable", unreadable.Finish());
+  json.Raw("unfinished", unfinished.Finish());
   return json.Finish();
 }
 

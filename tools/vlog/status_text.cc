@@ -107,25 +107,45 @@ std::string CopiesText(const LogHealth& health) {
   return text;
 }
 
+// What the log's policy says of its copies, "2/3 on 1, 2, 3"; "-" if it says nothing.
+std::string WantedText(const loglets::Policy& policy) {
+  auto number = [](uint32_t value) { return value == 0 ? "?" : std::to_string(value); };
+  bool counted = policy.copies > 0 || policy.write_quorum > 0;
+  if (!counted && policy.candidates.empty()) return "-";
+  std::string text = number(policy.write_quorum) + "/" + number(policy.copies);
+  if (!policy.candidates.empty()) text += " on " + client::Listed(policy.candidates);
+  return text;
+}
+
 std::string LogTable(const ClusterView& view, const std::vector<LogHealth>& logs) {
   std::vector<Row> rows;
-  rows.push_back({"LOG", "SEGMENT", "KIND", "TAIL", "QUORUM", "SEQUENCER", "NODE:LAG", "PROBLEM"});
+  rows.push_back(
+      {"LOG", "SEGMENT", "KIND", "TAIL", "QUORUM", "WANTED", "SEQUENCER", "NODE:LAG", "PROBLEM"});
   for (size_t i = 0; i < view.logs.size(); ++i) {
     const LogView& log = view.logs[i];
     const LogHealth& health = logs[i];
     if (log.open_segment() == nullptr) {
-      rows.push_back(
-          {log.name, "-", "ended", std::to_string(health.tail.value()), "-", "-", "", ""});
+      rows.push_back({log.name, "-", "ended", std::to_string(health.tail.value()), "-", "-", "-",
+                      "", health.problem});
       continue;
     }
     std::vector<NodeId> sequencers = client::NodesOf(health.sequencers);
     rows.push_back({log.name, std::to_string(log.open_segment()->index.value()),
                     log.open_segment()->kind, std::to_string(health.tail.value()),
                     absl::StrCat(health.write_quorum, "/", health.copies.size()),
-                    sequencers.empty() ? "-" : client::Listed(sequencers), CopiesText(health),
-                    health.problem});
+                    WantedText(log.policy), sequencers.empty() ? "-" : client::Listed(sequencers),
+                    CopiesText(health), health.problem});
   }
   return Table(rows, {"SEGMENT", "TAIL", "SEQUENCER"});
+}
+
+std::string FlagText(const LogView& log, const client::SegmentView& segment) {
+  if (!segment.under_replicated()) return "";
+  return absl::StrCat("log ", log.name, ": records of segment ", segment.index.value(), ", [",
+                      segment.base.value(), ", ", segment.end.value_or(segment.base).value(),
+                      "), may be on ", segment.least(), " of nodes ",
+                      client::Listed(client::NodesOf(segment.needs.some_of)),
+                      " only, for too few lived when it was sealed\n");
 }
 
 }  // namespace
@@ -133,7 +153,8 @@ std::string LogTable(const ClusterView& view, const std::vector<LogHealth>& logs
 bool QuorumsLive(const ClusterView& view) {
   auto live = [](const LogHealth& health) { return health.has_quorum; };
   std::vector<LogHealth> logs = HealthOfAll(view);
-  return view.metastore.ok() && std::all_of(logs.begin(), logs.end(), live);
+  return view.metastore.ok() && view.unreadable.empty() &&
+         std::all_of(logs.begin(), logs.end(), live);
 }
 
 std::string StatusTable(const ClusterView& view) {
@@ -141,8 +162,17 @@ std::string StatusTable(const ClusterView& view) {
   std::string text = "cluster " + server::HexIdText(view.cluster.value()) + "\n" +
                      Printable(MetastoreLine(view)) + "\n\n" + NodeTable(view, logs);
   if (!logs.empty()) text += "\n" + LogTable(view, logs);
-  for (const std::string& log : view.unfinished) {
-    text += "log " + log + ": its creation never ended; 'vlog create " + log + "' ends it\n";
+  for (const LogView& log : view.logs) {
+    for (const client::SegmentView& segment : log.segments) text += FlagText(log, segment);
+  }
+  for (const LogView& log : view.unfinished) {
+    absl::StrAppend(&text, "log ", log.name, ": its creation never ended; 'vlog create ", log.name,
+                    "' ends it\n");
+  }
+  for (const client::UnreadableLog& log : view.unreadable) {
+    absl::StrAppend(&text, "log ", log.name, ": its chain cannot be read (",
+                    Printable(Message(log.why)), "); it was voted on by nodes ",
+                    client::Listed(client::NodesOf(log.acceptors)), "\n");
   }
   return text;
 }

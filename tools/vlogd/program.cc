@@ -15,7 +15,7 @@
 #include "server/log.h"
 #include "server/node.h"
 #include "server/node_identity.h"
-#include "signals.h"
+#include "stop_signals/stop_signals.h"
 
 namespace vlog::vlogd {
 namespace {
@@ -152,7 +152,7 @@ class Program {
   server::Logger log_;
   async::Event changed_;
   async::TaskGroup tasks_;
-  StopSignals signals_;
+  tools::GracefulStop signals_;
   std::unique_ptr<server::Node> node_;
   std::unique_ptr<env::HttpServer> http_;
   bool stop_ = false;

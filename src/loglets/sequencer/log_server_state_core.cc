@@ -11,6 +11,18 @@ namespace {
 
 constexpr uint8_t kFormatVersion = 2;
 constexpr size_t kSourceBytes = 4 * sizeof(uint64_t);  // known tail, sequencer
+// In the first format a sequencer had no disk.
+constexpr size_t kOldSourceBytes = 3 * sizeof(uint64_t);
+
+Status OtherFormat(const std::string& what, uint32_t format) {
+  bool older = format < kFormatVersion;
+  return absl::InvalidArgumentError(absl::StrCat(
+      what, " in format ", format, ", of ", older ? "an older" : "a newer",
+      " version of this program, which reads format ", kFormatVersion,
+      ": start the node with that ",
+      "version again, or give it an empty directory ('vlogd --init') and 'vlog replace-disk' it ",
+      "while the other copies are there"));
+}
 
 }  // namespace
 
@@ -75,6 +87,19 @@ StatusOr<PlacedBatch> LogServerState::ToBatch(const storage::Entry& entry) {
   placed.batch.body = entry.payload;
   placed.batch.body_crc = entry.payload_crc;
   return placed;
+}
+
+Status LogServerState::Check(const storage::Entry& entry) const {
+  if (entry.type < kStoreEntry || entry.type > kSettleEntry) {
+    return OtherFormat(absl::StrCat("entry of type ", entry.type, " of a log server"),
+                       kFormatVersion + 1);
+  }
+  if (entry.type != kStoreEntry && entry.type != kRepairEntry) return absl::OkStatus();
+  if (entry.meta.size() == kBatchHeaderBytes + kOldSourceBytes) {
+    return OtherFormat("batch entry of a log server", 1);
+  }
+  if (entry.meta.size() == kBatchHeaderBytes + kSourceBytes) return absl::OkStatus();
+  return absl::DataLossError("malformed batch entry of a log server");
 }
 
 void LogServerState::Apply(const storage::Entry& entry) {
@@ -200,8 +225,7 @@ Status LogServerState::Decode(std::string_view data) {
   Decoder in(data);
   auto version = in.Fixed<uint8_t>();
   if (in.ok() && version != kFormatVersion) {
-    return absl::InvalidArgumentError(absl::StrCat("state of a log server in format ", version,
-                                                   "; this program reads ", kFormatVersion));
+    return OtherFormat("state of a log server", version);
   }
   for (Offset* position : {&trim_, &tail_, &known_, &possible_}) {
     *position = Offset(in.Fixed<uint64_t>());

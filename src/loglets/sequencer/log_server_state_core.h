@@ -44,6 +44,7 @@ class LogServerState final : public storage::StreamState {
   // The batch of a store or repair entry that was read back. kDataLoss.
   static StatusOr<PlacedBatch> ToBatch(const storage::Entry& entry);
 
+  Status Check(const storage::Entry& entry) const override;
   void Apply(const storage::Entry& entry) override;
   void Damaged(uint64_t lost) override;
   void SkipTo(uint64_t end) override;

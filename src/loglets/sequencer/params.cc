@@ -73,9 +73,13 @@ StatusOr<Params> DecodeParams(std::string_view data) {
   Decoder in(data);
   auto version = in.Fixed<uint16_t>();
   if (in.ok() && version != kFormatVersion) {
-    return absl::InvalidArgumentError(absl::StrCat("parameters of a sequencer loglet in format ",
-                                                   version, "; this program reads ",
-                                                   kFormatVersion));
+    bool older = version < kFormatVersion;
+    return absl::InvalidArgumentError(
+        absl::StrCat("parameters of a sequencer loglet in format ", version, ", of ",
+                     older ? "an older" : "a newer",
+                     " version of this program, which reads format ", kFormatVersion,
+                     older ? ": read this log with that version and append it to a new one"
+                           : ": use that version"));
   }
   Params params;
   params.write_quorum = in.Fixed<uint32_t>();

@@ -32,7 +32,7 @@ SealCore::Output SealCore::TakeOutput() {
 void SealCore::OnHandOver(const StatusOr<HandOver>& reply, Instant now) {
   if (done_) return;
   if (reply.ok()) {
-    done_ = SealResult{reply->tail, reply->proposal, false};
+    done_ = SealResult{reply->tail, reply->proposal};
   } else if (attempt_ == 0) {
     BeginAttempt(now);
   }
@@ -93,9 +93,14 @@ void SealCore::Judge(Instant now) {
   if (!repair_) return;
   repair_->Advance(now);
   if (repair_->state() == RepairCore::State::kDone) {
+    SealResult result{tail_, KeptProposal()};
     bool few = repair_->holders() < params_.write_quorum;
-    // With nothing to repair the whole is committed, wherever its W copies are.
-    done_ = SealResult{tail_, KeptProposal(), few && repair_->needed()};
+    // With nothing to repair the whole is committed, wherever its W copies are. What no server has
+    // alone the servers have together, so that each record is on one of them.
+    if (few && repair_->needed()) {
+      result.least_copies = std::max(1U, static_cast<uint32_t>(repair_->holders()));
+    }
+    done_ = std::move(result);
   } else if (repair_->state() == RepairCore::State::kFailed) {
     Fail(now);
   }

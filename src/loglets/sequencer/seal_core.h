@@ -44,8 +44,11 @@ using Attempt = uint64_t;
 
 struct SealResult {
   Offset tail;
-  std::string proposal;           // that the servers kept; "" if none was made
-  bool under_replicated = false;  // fewer than W servers hold the end: re-home this segment
+  std::string proposal;  // that the servers kept; "" if none was made
+  // Fewer than W servers could be given the end: each record is on so many at least; else 0.
+  uint32_t least_copies = 0;
+
+  bool under_replicated() const { return least_copies != 0; }
 };
 
 class SealCore {

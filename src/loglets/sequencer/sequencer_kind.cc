@@ -4,25 +4,26 @@
 #include <map>
 #include <utility>
 
+#include "loglets/sequencer/copy_poll.h"
+#include "loglets/sequencer/placement_core.h"
 #include "loglets/sequencer/sequencer_loglet.h"
 
 namespace vlog::loglets {
 namespace {
 
+using sequencer::Copies;
 using sequencer::LogletClient;
 using sequencer::NodeAnswer;
 using sequencer::Params;
 using sequencer::SequencerId;
 using sequencer::SequencerLoglet;
-
-// Copies of a log that nobody said anything about.
-constexpr size_t kUsualCopies = 3;
+using sequencer::Wanted;
 
 // Which disk and which life the nodes are that answered.
 struct Census {
   explicit Census(async::Scheduler& scheduler) : heard(scheduler) {}
   async::Event heard;
-  std::map<NodeId, NodeAnswer> nodes;
+  sequencer::Answers nodes;
   size_t waiting = 0;
   std::string refusals;
 };
@@ -35,8 +36,8 @@ class SequencerKind final : public LogletKind {
   std::string name() const override { return kSequencerKind; }
 
   Task<StatusOr<std::string>> ProposeParams(ProposeRequest request) override {
-    std::optional<Params> previous = PreviousOf(request);
-    std::vector<NodeId> candidates = co_await CandidatesOf(request.wish, previous);
+    Wanted wanted{request.wish, request.policy, PreviousOf(request)};
+    std::vector<NodeId> candidates = co_await FindCandidates(wanted);
     if (candidates.empty()) {
       co_return absl::InvalidArgumentError("a sequencer loglet needs nodes to live on");
     }
@@ -44,17 +45,19 @@ class SequencerKind final : public LogletKind {
     AskNodes(candidates, request.wish.sequencer, census);
     Instant deadline = env_.scheduler().Now() + options_.census;
     while (census->waiting > 0) {
-      if (IsEnough(*census, request.wish, previous)) {
+      if (IsEnough(wanted, census->nodes)) {
         deadline = std::min(deadline, env_.scheduler().Now() + options_.stragglers);
       }
       Status waited = co_await census->heard.Wait(deadline);
       if (absl::IsDeadlineExceeded(waited)) break;
       VLOG_CO_RETURN_IF_ERROR(waited);
     }
-    StatusOr<Copies> copies = ChooseCopies(request.wish, candidates, previous, *census);
+    StatusOr<Copies> copies = ChooseCopies(wanted, candidates, census->nodes);
+    if (absl::IsUnavailable(copies.status())) {
+      co_return absl::UnavailableError(Message(copies.status()) + census->refusals);
+    }
     VLOG_CO_RETURN_IF_ERROR(copies);
-    std::vector<SequencerId> sequencers =
-        SequencersOf(request.wish, copies->replicas, previous, *census);
+    std::vector<SequencerId> sequencers = SequencersOf(wanted, copies->replicas, census->nodes);
     Task<StatusOr<std::string>> chosen = ChooseSequencer(*std::move(copies), std::move(sequencers));
     co_return co_await std::move(chosen);
   }
@@ -70,6 +73,28 @@ class SequencerKind final : public LogletKind {
     }
     needs.least = decoded->write_quorum;
     return needs;
+  }
+
+  Task<std::vector<CopyWord>> AskCopies(LogletId id, std::string params, Offset offset) override {
+    StatusOr<Params> decoded = sequencer::DecodeParams(params);
+    if (!decoded.ok()) co_return std::vector<CopyWord>();
+    auto client = NewClient(std::move(id), *std::move(decoded));
+    auto poll = std::make_shared<sequencer::CopyPoll>(env_.scheduler(), client->params);
+    for (size_t server = 0; server < client->params.replica_count(); ++server) {
+      sequencer::ReadRequest request;
+      request.from = offset;
+      request.to = offset + 1;
+      request.max_bytes = 1;
+      client->AskRead(server, request,
+                      [poll, server, offset](StatusOr<sequencer::ReadReply> reply) {
+                        poll->Take(server, offset, reply);
+                      });
+    }
+    while (poll->waiting > 0) {
+      Status waited = co_await poll->heard.Wait();  // each answer has its deadline
+      if (!waited.ok()) break;
+    }
+    co_return poll->words;
   }
 
   Task<Status> Prepare(LogletId id, std::string params) override {
@@ -118,33 +143,14 @@ class SequencerKind final : public LogletKind {
     return *params;
   }
 
-  // Who may hold copies, the preferred ones first: nobody else than was wished; else who held those
-  // of the predecessor, then the rest of the cluster.
-  Task<std::vector<NodeId>> CandidatesOf(Placement wish, std::optional<Params> previous) const {
-    if (!wish.nodes.empty()) co_return wish.nodes;
-    std::vector<NodeId> nodes;
-    if (previous) {
-      for (const Replica& replica : previous->replicas) nodes.push_back(replica.node);
-    }
-    auto holds = [&nodes](NodeId node) {
-      return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-    };
+  Task<std::vector<NodeId>> FindCandidates(Wanted wanted) const {
     std::vector<NodeId> spares = options_.nodes;
-    std::erase_if(spares, holds);
-    if (!spares.empty() && options_.in_service) {
+    if (wanted.HoldsAll(spares)) spares.clear();
+    if (!spares.empty() && wanted.wish.nodes.empty() && options_.in_service) {
       StatusOr<std::vector<NodeId>> told = co_await options_.in_service();
       spares = told.ok() ? *std::move(told) : std::vector<NodeId>();
-      std::erase_if(spares, holds);
     }
-    nodes.insert(nodes.end(), spares.begin(), spares.end());
-    co_return std::move(nodes);
-  }
-
-  // How many copies there are to be. A log that began while nodes were away gets the rest later.
-  static size_t CopiesWanted(const Placement& wish, size_t candidates,
-                             const std::optional<Params>& previous) {
-    if (!wish.nodes.empty() || !previous) return candidates;
-    return std::max(previous->replica_count(), std::min(candidates, kUsualCopies));
+    co_return CandidatesOf(wanted, spares);
   }
 
   void AskNodes(std::vector<NodeId> nodes, NodeId sequencer, std::shared_ptr<Census> census) {
@@ -163,103 +169,11 @@ class SequencerKind final : public LogletKind {
           return;
         }
         StatusOr<NodeAnswer> answer = sequencer::DecodeNodeAnswer(reply->header);
-        if (answer.ok()) census->nodes[node] = *answer;
+        if (answer.ok()) census->nodes[node] = {node, answer->incarnation, answer->disk};
       };
       rpc::Call call(sequencer::kNodeMethod, std::string(), rpc::Payload(), deadline);
       peers_.To(node)->Start(std::move(call), std::move(answered));
     }
-  }
-
-  // Whether those who have answered can carry a successor. Of a new log nobody knows the copies
-  // yet: it waits for all.
-  static bool IsEnough(const Census& census, const Placement& wish,
-                       const std::optional<Params>& previous) {
-    if (!previous) return false;
-    if (wish.sequencer != NodeId() && !census.nodes.contains(wish.sequencer)) return false;
-    for (NodeId node : wish.nodes) {
-      if (!census.nodes.contains(node)) return false;
-    }
-    return census.nodes.size() >= std::max(wish.write_quorum, previous->write_quorum);
-  }
-
-  struct Copies {
-    std::vector<Replica> replicas;
-    uint32_t write_quorum = 0;
-  };
-  // A node that is silent is replaced by one that answers; without one it stays, if its disk is
-  // known: W of N still work, and it catches up. W never shrinks, however few answer.
-  StatusOr<Copies> ChooseCopies(const Placement& wish, const std::vector<NodeId>& candidates,
-                                const std::optional<Params>& previous, const Census& census) const {
-    size_t wanted = CopiesWanted(wish, candidates.size(), previous);
-    // A larger write quorum is no reason to wait for nodes that are away.
-    bool grows = previous && QuorumOf(wish, wanted, previous) > previous->write_quorum;
-    if (grows && wish.nodes.empty() && census.nodes.size() < QuorumOf(wish, wanted, previous)) {
-      wanted = previous->replica_count();
-    }
-    Copies copies;
-    for (NodeId node : candidates) {
-      auto known = census.nodes.find(node);
-      bool take = known != census.nodes.end() && copies.replicas.size() < wanted;
-      if (take) copies.replicas.push_back({node, known->second.disk});
-    }
-    size_t alive = copies.replicas.size();
-    for (NodeId node : candidates) {
-      std::optional<DiskId> disk = DiskOf(node, previous);
-      bool silent = !census.nodes.contains(node);
-      if (silent && disk && copies.replicas.size() < wanted) {
-        copies.replicas.push_back({node, *disk});
-      }
-    }
-    copies.write_quorum = QuorumOf(wish, wanted, previous);
-    if (copies.write_quorum > wanted) {
-      return absl::InvalidArgumentError(absl::StrCat("a write quorum of ", copies.write_quorum,
-                                                     " is impossible on ", wanted, " nodes"));
-    }
-    if (alive < copies.write_quorum) {
-      return absl::UnavailableError(absl::StrCat(alive, " nodes answer; a sequencer loglet needs ",
-                                                 copies.write_quorum, census.refusals));
-    }
-    return copies;
-  }
-
-  static uint32_t QuorumOf(const Placement& wish, size_t copies,
-                           const std::optional<Params>& previous) {
-    if (wish.write_quorum > 0) return wish.write_quorum;
-    auto majority = static_cast<uint32_t>(copies / 2 + 1);
-    if (!previous) return majority;
-    bool grows = copies > previous->replica_count();
-    return grows ? std::max(previous->write_quorum, majority) : previous->write_quorum;
-  }
-
-  static std::optional<DiskId> DiskOf(NodeId node, const std::optional<Params>& previous) {
-    if (!previous) return std::nullopt;
-    for (const Replica& replica : previous->replicas) {
-      if (replica.node == node) return replica.disk;
-    }
-    return std::nullopt;
-  }
-
-  // Who may be the sequencer, the preferred one first.
-  static std::vector<SequencerId> SequencersOf(const Placement& wish,
-                                               const std::vector<Replica>& replicas,
-                                               const std::optional<Params>& previous,
-                                               const Census& census) {
-    std::vector<NodeId> nodes;
-    if (wish.sequencer != NodeId()) {
-      nodes = {wish.sequencer};
-    } else {
-      if (previous) nodes.push_back(previous->sequencer.node);
-      for (const Replica& replica : replicas) nodes.push_back(replica.node);
-    }
-    std::vector<SequencerId> sequencers;
-    for (NodeId node : nodes) {
-      auto known = census.nodes.find(node);
-      if (known == census.nodes.end()) continue;
-      SequencerId id{node, known->second.incarnation, known->second.disk};
-      bool twice = std::find(sequencers.begin(), sequencers.end(), id) != sequencers.end();
-      if (!twice) sequencers.push_back(id);
-    }
-    return sequencers;
   }
 
   // The first that itself reaches a write quorum of the copies: that a client reaches it is not

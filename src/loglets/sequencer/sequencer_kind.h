@@ -29,14 +29,15 @@ struct SequencerKindOptions {
 
 // Env and peers outlive the kind and every loglet that it opened.
 //
-// ProposeParams: copies live on the wished nodes, else where the predecessor's do, silent nodes
-// replaced by others that answer, and filled up to as many as the predecessor has or three, if the
-// cluster has so many; without a predecessor, on all nodes that answer. A silent one stays if
-// nobody can replace it and the predecessor tells its disk. The write quorum is the wish, else the
+// ProposeParams: copies live on the wished nodes, else on the policy's candidates and where the
+// predecessor's do, silent nodes replaced by others that answer, and filled up to as many as the
+// policy says, else as the predecessor has or three, if the cluster has so many; without a
+// predecessor, on all nodes that answer. A silent one stays if nobody can replace it and the
+// predecessor tells its disk. The write quorum is the wish, else the policy's, else the
 // predecessor's, or the majority of more copies than that has; it never shrinks because some are
-// silent. The sequencer is the wished one, else the predecessor's, else the first copy's, of those
-// that reach a write quorum themselves.
-// Drop: does nothing; nodes delete by what the chain says (KindHost::Drop).
+// silent, but to the policy's least copies if it names them. The sequencer is the wished one, else
+// the predecessor's, else the first copy's, of those that reach a write quorum themselves. Drop:
+// does nothing; nodes delete by what the chain says (KindHost::Drop).
 std::unique_ptr<LogletKind> NewSequencerKind(env::Env& env, rpc::Peers& peers,
                                              SequencerKindOptions options = {});
 

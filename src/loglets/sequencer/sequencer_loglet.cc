@@ -220,7 +220,7 @@ Task<StatusOr<Sealed>> SequencerLoglet::Seal(std::string proposal) {
   auto run = std::make_shared<SealRun>(client_, std::move(proposal));
   StatusOr<SealResult> result = co_await SealRun::Run(std::move(run));
   VLOG_CO_RETURN_IF_ERROR(result);
-  co_return Sealed{result->tail, std::move(result->proposal)};
+  co_return Sealed{result->tail, std::move(result->proposal), result->least_copies};
 }
 
 }  // namespace vlog::loglets::sequencer

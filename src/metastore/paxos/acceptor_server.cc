@@ -184,6 +184,7 @@ Task<StatusOr<rpc::Message>> AcceptorServer::Info(rpc::Request) {
   info.record = record();
   info.directory_version = core().version(kDirectoryLog);
   info.directory = core().chosen(kDirectoryLog);
+  info.lost_votes = !core().votes();
   co_return EncodeNodeInfo(info);
 }
 

@@ -17,16 +17,26 @@ bool Contains(const std::vector<Replica>& list, const Replica& replica) {
 
 }  // namespace
 
-Directory Change(Directory directory, const MemberChange& change) {
+StatusOr<Directory> Change(Directory directory, const MemberChange& change) {
   std::vector<Replica> voters = change.join;
-  std::erase_if(voters, [&](const Replica& each) { return Contains(directory.retired, each); });
+  for (const Replica& joining : change.join) {
+    if (!Contains(directory.retired, joining)) continue;
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "nothing was changed: disk %016x of node %d was replaced before and never counts again",
+        joining.disk.value(), joining.node.value()));
+  }
   for (const Replica& voter : directory.default_acceptors) {
     auto same_node = [&](const Replica& joining) { return joining.node == voter.node; };
     bool stays = !Contains(change.leave, voter) && !Contains(change.retire, voter) &&
                  std::none_of(change.join.begin(), change.join.end(), same_node);
     if (stays) voters.push_back(voter);
   }
-  if (!NormalizeAcceptors(&voters).ok()) return directory;
+  if (voters.empty()) {
+    return absl::FailedPreconditionError(
+        "nothing was changed: no node would be left to vote on new logs; let another one in first");
+  }
+  Status fine = NormalizeAcceptors(&voters);
+  VLOG_RETURN_IF_ERROR(fine);
   directory.default_acceptors = std::move(voters);
   for (const Replica& disk : change.retire) {
     if (!Contains(directory.retired, disk)) directory.retired.push_back(disk);

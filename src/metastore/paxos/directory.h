@@ -40,8 +40,9 @@ struct MemberChange {
   std::vector<Replica> retire;  // leave, for good
   std::map<NodeId, std::string> addresses;
 };
-// The directory after that; as it was if nobody would be left to vote.
-Directory Change(Directory directory, const MemberChange& change);
+// The directory after that; the same once it is done. kFailedPrecondition: nobody would be left to
+// vote, or a disk would join that was retired. kInvalidArgument: a node would vote twice.
+StatusOr<Directory> Change(Directory directory, const MemberChange& change);
 
 std::string EncodeDirectory(const Directory& directory);
 // "" is the directory of a cluster where nothing was written yet; its acceptors are `first`.

@@ -67,6 +67,7 @@ class PaxosMetastore final : public Metastore {
                                    std::map<NodeId, std::string> addresses);
   // The same, relative to whatever the directory says then, so that two operators do not undo each
   // other's work; and which disks are retired. Idempotent. kUnavailable, kUnknown: call again.
+  // kFailedPrecondition, kInvalidArgument as Change(): nothing was changed.
   Task<Status> ChangeMembers(MemberChange change);
   // The directory as it is now.
   Task<StatusOr<Directory>> ReadDirectory();

@@ -209,24 +209,34 @@ Task<Status> PaxosMetastore::SetDefaultAcceptors(std::vector<Replica> acceptors,
 }
 
 Task<Status> PaxosMetastore::ChangeMembers(MemberChange members) {
-  auto apply = [members](Directory& directory) {
-    Directory next = Change(directory, members);
-    if (next == directory) return false;
-    directory = std::move(next);
+  auto refused = std::make_shared<Status>();
+  auto apply = [members, refused](Directory& directory) {
+    StatusOr<Directory> next = Change(directory, members);
+    *refused = next.status();
+    if (!next.ok() || *next == directory) return false;
+    directory = *std::move(next);
     return true;
   };
   std::function<bool(Directory&)> change = apply;
-  co_return co_await ChangeDirectory(std::move(change), Patience());
+  Status changed = co_await ChangeDirectory(std::move(change), Patience());
+  if (!refused->ok()) co_return *refused;
+  co_return changed;
 }
 
 Task<Status> PaxosMetastore::CheckReachable(std::vector<Replica> acceptors) {
   size_t majority = consensus::Majority(acceptors.size());
-  std::vector<NodeInfo> infos =
-      co_await AskNodes(context_, acceptors, majority, options_.timing.call_timeout);
-  auto in_cluster = [&](const NodeInfo& info) { return info.record.cluster == context_->cluster; };
-  auto count = std::count_if(infos.begin(), infos.end(), in_cluster);
-  if (static_cast<size_t>(count) >= majority) co_return absl::OkStatus();
-  co_return absl::UnavailableError("no majority of the new acceptors answers");
+  auto may_vote = [&](const NodeInfo& info) {
+    return info.record.cluster == context_->cluster && !info.lost_votes;
+  };
+  // If some of the first who answer are of no use, the others count.
+  for (size_t enough : {majority, acceptors.size()}) {
+    std::vector<NodeInfo> infos =
+        co_await AskNodes(context_, acceptors, enough, options_.timing.call_timeout);
+    auto count = std::count_if(infos.begin(), infos.end(), may_vote);
+    if (static_cast<size_t>(count) >= majority) co_return absl::OkStatus();
+  }
+  co_return absl::UnavailableError(
+      "no majority of the new acceptors answers and has its votes still");
 }
 
 Task<StatusOr<Version>> PaxosMetastore::ChangeAcceptors(std::string log,

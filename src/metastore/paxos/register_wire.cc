@@ -148,6 +148,7 @@ rpc::Message EncodeNodeInfo(const NodeInfo& info) {
   Put(info.record.self, out.mutable_self());
   for (const Replica& replica : info.record.acceptors) Put(replica, out.add_first_acceptors());
   out.set_directory_version(info.directory_version.value());
+  out.set_lost_votes(info.lost_votes);
   return rpc::Message(out.SerializeAsString(), Join(info.directory, Bytes()));
 }
 
@@ -162,6 +163,7 @@ StatusOr<NodeInfo> DecodeNodeInfo(const std::string& header, const Bytes& payloa
   }
   info.directory_version = Version(in.directory_version());
   info.directory = payload;
+  info.lost_votes = in.lost_votes();
   Status fine = NormalizeAcceptors(&info.record.acceptors);
   VLOG_RETURN_IF_ERROR(fine);
   return info;

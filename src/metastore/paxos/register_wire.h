@@ -35,7 +35,8 @@ struct WatchResult {
 struct NodeInfo {
   ClusterRecord record;
   Version directory_version;
-  Bytes directory;  // the newest chosen value of the directory that the node knows
+  Bytes directory;          // the newest chosen value of the directory that the node knows
+  bool lost_votes = false;  // its acceptor lost entries: it never votes again
 };
 
 rpc::Message EncodeVoteCall(const VoteCall& call);

@@ -1,4 +1,4 @@
-#include "interrupt.h"
+#include "stop_signals/stop_signals.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,9 +9,8 @@
 #include <csignal>
 
 #include "base/check.h"
-#include "exit_code.h"
 
-namespace vlog::cli {
+namespace vlog::tools {
 namespace {
 
 // Where the handler announces the first signal; -1 where the process simply ends.
@@ -20,7 +19,7 @@ std::atomic<int> wake_descriptor{-1};
 void OnSignal(int) {
   int saved = errno;
   int descriptor = wake_descriptor.exchange(-1);
-  if (descriptor < 0 || ::write(descriptor, "!", 1) != 1) ::_exit(kInterrupted);
+  if (descriptor < 0 || ::write(descriptor, "!", 1) != 1) ::_exit(kInterruptedExit);
   errno = saved;
 }
 
@@ -54,6 +53,7 @@ GracefulStop::GracefulStop(boost::asio::any_io_executor executor, std::function<
         if (!error && wake->reader.is_open()) stop();
       });
   wake_descriptor = wake_->writer;
+  CatchSignals();
 }
 
 GracefulStop::~GracefulStop() {
@@ -62,4 +62,4 @@ GracefulStop::~GracefulStop() {
   wake_->reader.close(ignored);
 }
 
-}  // namespace vlog::cli
+}  // namespace vlog::tools

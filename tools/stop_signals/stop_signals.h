@@ -1,19 +1,22 @@
 // SIGINT and SIGTERM, either fatal at once or as a request to stop in good order.
-#ifndef VLOG_TOOLS_VLOG_INTERRUPT_H_
-#define VLOG_TOOLS_VLOG_INTERRUPT_H_
+#ifndef VLOG_TOOLS_STOP_SIGNALS_STOP_SIGNALS_H_
+#define VLOG_TOOLS_STOP_SIGNALS_STOP_SIGNALS_H_
 
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <memory>
 
-namespace vlog::cli {
+namespace vlog::tools {
 
-// From now on both signals end the process with exit code 130, also while it is blocked in a write
+// As a shell tells that a program was interrupted.
+inline constexpr int kInterruptedExit = 130;
+
+// From now on both signals end the process with that exit code, also while it is blocked in a write
 // to a slow terminal, and SIGPIPE is ignored: a write tells instead.
 void CatchSignals();
 
-// While one lives, the first signal calls `stop` on the executor; a second one ends the process as
-// above. At most one lives at a time.
+// Catches the signals, and while it lives the first one calls `stop` on the executor; a second one
+// ends the process as above. At most one lives at a time.
 class GracefulStop {
  public:
   GracefulStop(boost::asio::any_io_executor executor, std::function<void()> stop);
@@ -26,6 +29,6 @@ class GracefulStop {
   std::shared_ptr<Wake> wake_;
 };
 
-}  // namespace vlog::cli
+}  // namespace vlog::tools
 
-#endif  // VLOG_TOOLS_VLOG_INTERRUPT_H_
+#endif  // VLOG_TOOLS_STOP_SIGNALS_STOP_SIGNALS_H_
