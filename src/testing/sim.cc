@@ -80,6 +80,13 @@ std::vector<SimScenario> MakeScenarios() {
        {"slow disk", "disk full", "failed sync", "wiped disk", "old disk refused"}) {
     disks.expected_faults.push_back(fault);
   }
+  SimScenario& kinds = all.emplace_back(cluster);
+  kinds.name = "cluster-kinds";
+  kinds.about = "the same, and the log is swapped live between all kinds";
+  kinds.kinds = {"sequencer", "raft"};
+  for (const std::string& from : kinds.kinds) {
+    for (const std::string& to : kinds.kinds) kinds.expected_faults.push_back(from + " to " + to);
+  }
   return all;
 }
 

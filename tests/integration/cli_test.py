@@ -122,6 +122,38 @@ class Mistakes(Cli):
         self.run_vlog("tail", code=2)
         self.run_vlog("check", "/nonexistent", code=2)
 
+    def test_explain_says_where_a_record_is_and_who_made_its_segment(self):
+        self.vlog("append", "first")
+        self.vlog("reconfigure", "--reason", "fresh segment")
+        self.vlog("append", "second")
+        text = self.vlog("explain", "0")[0].decode()
+        self.assertIn("LSN 0 of log default: stored, 5 bytes", text)
+        self.assertIn("segment  0, [0, 1), sealed, offset 0", text)
+        self.assertIn(": created\n", text)
+        self.assertRegex(text, r"ended    \d{4}-.* by .*: fresh segment\n")
+        told = json.loads(self.vlog("explain", "1", "--format", "json")[0])
+        self.assertEqual(told["state"], "stored")
+        self.assertEqual(told["bytes"], 6)
+        self.assertEqual(told["segment"]["index"], 1)
+        self.assertEqual(told["segment"]["made"]["reason"], "fresh segment")
+        self.assertIsNone(told["segment"]["ended"])
+        self.assertIn("not written; the log ends at 2", self.vlog("explain", "7")[0].decode())
+        self.vlog("trim", "1")
+        self.assertIn("trimmed; the log begins at 1", self.vlog("explain", "0")[0].decode())
+        self.vlog("seal", "--reason", "moved away")
+        text = self.vlog("explain", "5")[0].decode()
+        self.assertIn("the log has ended at 2", text)
+        self.assertIn("moved away", text)
+
+    def test_an_unknown_command_is_named_and_near_ones_are_listed(self):
+        said = self.vlog("reed", code=2)[1]
+        self.assertIn("there is no command 'reed'; did you mean read?", said)
+        said = self.vlog("reconf", code=2)[1]
+        self.assertIn("there is no command 'reconf'; did you mean reconfigure?", said)
+        said = self.vlog("bogus", "--format", "json", code=2)[1]
+        self.assertIn("there is no command 'bogus'; there are: append, read,", said)
+        self.assertIn("which command? There are: append, read,", self.vlog(code=2)[1])
+
     def test_a_missing_log_exits_1_and_nothing_is_made(self):
         for command in (["read"], ["tail"], ["trim", "1"], ["chain"], ["reconfigure"],
                         ["seal", "--reason", "x"], ["verify"], ["logs"]):

@@ -107,7 +107,10 @@ class OnNodes(DemoTest):
                                     kill["what"]).groups()
         self.assertNotEqual(victim, heir)
         for event in summary["events"][4:6]:
-            self.assertNotIn("-> " + victim, event["what"])
+            self.assertNotRegex(event["what"], "-> [a-z]+ " + victim)
+        swaps = " ".join(e["what"] for e in summary["events"] if e["kind"] == "swap")
+        for kind in ("sequencer", "raft"):
+            self.assertIn("-> " + kind, swaps)
         self.assertIn("node %s returns" % victim, back["what"])
         self.assertEqual([node["node"] for node in summary["nodes"]], [1, 2, 3])
         for node in summary["nodes"]:

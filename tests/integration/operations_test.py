@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import unittest
 
 sys.dont_write_bytecode = True
@@ -24,11 +25,14 @@ class Operations(vlogd_test.Vlogd):
         super().setUp()
         self.appended = []
 
-    def vlog(self, *arguments, code=0, seeds=None):
-        """(stdout, stderr) of a command on the cluster that ends with `code`; None: any."""
+    def command(self, *arguments, seeds=None):
         nodes = [n for n in self.nodes if seeds is None or n.number in seeds]
         cluster = ",".join("127.0.0.1:%d" % node.rpc_port for node in nodes)
-        done = subprocess.run([VLOG, "--cluster", cluster, *arguments], capture_output=True,
+        return [VLOG, "--cluster", cluster, *arguments]
+
+    def vlog(self, *arguments, code=0, seeds=None):
+        """(stdout, stderr) of a command on the cluster that ends with `code`; None: any."""
+        done = subprocess.run(self.command(*arguments, seeds=seeds), capture_output=True,
                               text=True, timeout=2 * PATIENCE, env=environment())
         if code is not None:
             self.assertEqual(done.returncode, code, (arguments, done.stdout, done.stderr))
@@ -141,6 +145,41 @@ class Operations(vlogd_test.Vlogd):
         self.assertIn("use --cluster", subprocess.run(
             [VLOG, "--dir", self.folder, "reconfigure", "--dry-run"], capture_output=True,
             text=True, env=environment()).stderr)
+
+    def test_a_log_keeps_the_copies_that_it_was_asked_for_until_an_operator_changes_it(self):
+        self.start(3)
+        self.vlog("create", "two", "--replication", "2/2")
+        self.append("two")
+        # A successor that says nothing of copies has as many.
+        self.vlog("--log", "two", "reconfigure", "--sequencer", "2")
+        self.assertEqual(len(self.copies("two")), 2)
+        self.append("two")
+        policy = self.log_status("two")["policy"]
+        self.assertEqual((policy["copies"], policy["write_quorum"], policy["candidates"]),
+                         (2, 2, []))
+        self.vlog("--log", "two", "reconfigure", "--nodes", "1,2,3")
+        policy = json.loads(self.vlog("--log", "two", "chain", "--format", "json")[0])["policy"]
+        self.assertEqual((policy["copies"], policy["candidates"]), (3, [1, 2, 3]))
+        self.assertIn("policy: sequencer, 3 copies", self.vlog("--log", "two", "chain")[0])
+        self.assertIn("2/3 on 1, 2, 3", self.vlog("status")[0])
+        self.assertIn("impossible", self.refused("--log", "two", "reconfigure", "--nodes", "1",
+                                                 code=2))
+        self.check_all("two")
+
+    def test_explain_asks_each_node_for_the_record(self):
+        self.start(3)
+        self.vlog("create", "a", "--sequencer", "1")
+        self.append("a")
+        poll(lambda: [c["lag"] for c in self.log_status("a")["copies"]] == [0, 0, 0],
+             lambda: "a copy stays behind: %s" % self.log_status("a"))
+        out, _ = self.vlog("--log", "a", "explain", "4")
+        self.assertIn("LSN 4 of log a: stored, 3 bytes", out)
+        self.assertIn("sequencer, 2 of 3 nodes before an acknowledgement", out)
+        self.node(3).stop(signal.SIGKILL)
+        told = json.loads(self.vlog("--log", "a", "explain", "4", "--format", "json")[0])
+        self.assertEqual([(n["node"], n["has_it"]) for n in told["nodes"]],
+                         [(1, "yes"), (2, "yes"), (3, "no answer")])
+        self.assertEqual(told["segment"]["made"]["reason"], "created")
 
     def test_status_shows_who_is_away_and_whether_the_quorums_live(self):
         self.start(3)
@@ -273,6 +312,60 @@ class Operations(vlogd_test.Vlogd):
         for number in (1, 2, 3):
             out, _ = self.vlog("--log", "a", "append", "after all", seeds=[number])
             self.assertEqual(out, "%d %d\n" % (19 + number, 19 + number))
+
+    def test_a_log_is_swapped_live_from_every_kind_to_every_kind(self):
+        self.start(3)
+        self.vlog("create", "a")
+        load = LiveLoad(self.command("--log", "a", "append", "--lines", "-", "--acks"))
+        self.addCleanup(load.kill)
+        # A round trip through every ordered pair, each kind to itself as well.
+        kinds = ["sequencer"] + ["sequencer", "raft", "raft", "sequencer"] * 5
+        for kind in kinds[1:]:
+            heard = len(load.acks)
+            self.vlog("--log", "a", "reconfigure", "--to", kind)
+            poll(lambda: len(load.acks) > heard,
+                 lambda: "no append is acknowledged after a swap to " + kind)
+        self.assertEqual(load.stop(), 0)
+        chain = json.loads(self.vlog("--log", "a", "chain", "--format", "json")[0])
+        self.assertEqual([segment["kind"] for segment in chain["segments"]], kinds)
+        self.appended = [str(i) for i in range(load.lines)]
+        self.assertEqual(load.acks, list(range(load.lines)))
+        self.check_all("a")
+
+
+class LiveLoad:
+    """Lines 0, 1, 2, ... through a `vlog append --lines - --acks`, and the LSNs that it tells."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env=environment())
+        self.lines, self.acks, self.stopping = 0, [], threading.Event()
+        self.threads = [threading.Thread(target=target) for target in (self.feed, self.hear)]
+        for thread in self.threads:
+            thread.start()
+
+    def feed(self):
+        while not self.stopping.wait(0.002):
+            self.process.stdin.write("".join("%d\n" % (self.lines + i) for i in range(20)))
+            self.process.stdin.flush()
+            self.lines += 20
+        self.process.stdin.close()
+
+    def hear(self):
+        for line in self.process.stdout:
+            if len(line.split()) == 1:  # the last line sums up
+                self.acks.append(int(line))
+
+    def stop(self):
+        """The exit code, once all lines are acknowledged."""
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(PATIENCE)
+        return self.process.wait(PATIENCE)
+
+    def kill(self):
+        self.stopping.set()
+        self.process.kill()
 
 
 if __name__ == "__main__":

@@ -45,13 +45,49 @@ class ScriptedHealth final : public NodeHealth {
   async::Event changed_;
 };
 
+// Says of each seal that it found so many copies.
+class RepairedLoglet final : public loglets::Loglet {
+ public:
+  RepairedLoglet(std::shared_ptr<Loglet> inner, const uint32_t& copies)
+      : inner_(std::move(inner)), copies_(copies) {}
+  void Append(Batch batch, loglets::AppendDone done) override {
+    inner_->Append(std::move(batch), std::move(done));
+  }
+  Task<StatusOr<loglets::Tail>> CheckTail() override { return inner_->CheckTail(); }
+  Offset TailHint() override { return inner_->TailHint(); }
+  Task<StatusOr<loglets::Tail>> AwaitTail(Offset beyond, Instant deadline) override {
+    return inner_->AwaitTail(beyond, deadline);
+  }
+  Task<StatusOr<loglets::ReadResult>> Read(Offset from, Offset to, size_t max_bytes) override {
+    return inner_->Read(from, to, max_bytes);
+  }
+  Task<StatusOr<Offset>> Trim(Offset to) override { return inner_->Trim(to); }
+  Offset TrimHint() override { return inner_->TrimHint(); }
+  Task<StatusOr<loglets::Sealed>> Seal(std::string proposal) override {
+    StatusOr<loglets::Sealed> sealed = co_await inner_->Seal(std::move(proposal));
+    if (sealed.ok()) sealed->least_copies = copies_;
+    co_return sealed;
+  }
+
+ private:
+  std::shared_ptr<Loglet> inner_;
+  const uint32_t& copies_;
+};
+
+// What the kind's users asked of it, and what its loglets are to say.
+struct Script {
+  std::vector<loglets::ProposeRequest> asked;
+  uint32_t copies_at_seal = 0;
+};
+
 // Its parameters are the number of the node that it needs; a new one goes to the next node.
 class PlacedKind final : public loglets::LogletKind {
  public:
-  PlacedKind(env::Env& env, ScriptedHealth& health)
-      : memory_(loglets::NewMemoryKind(env)), health_(health) {}
+  PlacedKind(env::Env& env, ScriptedHealth& health, Script& script)
+      : memory_(loglets::NewMemoryKind(env)), health_(health), script_(script) {}
   std::string name() const override { return "placed"; }
   Task<StatusOr<std::string>> ProposeParams(loglets::ProposeRequest request) override {
+    script_.asked.push_back(request);
     uint64_t node = request.previous_params.empty() ? 1 : std::stoull(request.previous_params) + 1;
     co_return std::to_string(node);
   }
@@ -71,7 +107,12 @@ class PlacedKind final : public loglets::LogletKind {
   }
   Task<StatusOr<std::shared_ptr<loglets::Loglet>>> Open(LogletId id, std::string params,
                                                         std::optional<Offset> tail) override {
-    return memory_->Open(std::move(id), std::move(params), tail);
+    StatusOr<std::shared_ptr<loglets::Loglet>> opened =
+        co_await memory_->Open(std::move(id), std::move(params), tail);
+    VLOG_CO_RETURN_IF_ERROR(opened);
+    std::shared_ptr<loglets::Loglet> loglet =
+        std::make_shared<RepairedLoglet>(*std::move(opened), script_.copies_at_seal);
+    co_return loglet;
   }
   Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) override {
     return memory_->Drop(std::move(log), from, to);
@@ -80,6 +121,7 @@ class PlacedKind final : public loglets::LogletKind {
  private:
   std::unique_ptr<loglets::LogletKind> memory_;
   ScriptedHealth& health_;
+  Script& script_;
 };
 
 // A register that can be away.
@@ -111,10 +153,12 @@ class FlakyMetastore final : public metastore::Metastore {
 };
 
 struct MonitorWorld {
-  MonitorWorld() : world(5), image(world), env(world, image, "node"), health(env), metastore(env) {
-    factory.Register(std::make_unique<PlacedKind>(env, health));
+  explicit MonitorWorld(NodeId self = NodeId(101))
+      : world(5), image(world), env(world, image, "node"), health(env), metastore(env) {
+    factory.Register(std::make_unique<PlacedKind>(env, health, script));
     MonitorOptions options;
-    options.self = NodeId(101);
+    options.self = self;
+    options.spares = [this]() -> Task<StatusOr<std::vector<NodeId>>> { co_return spares; };
     options.report = [this](const std::string&, const std::string& what, const Status&) {
       reports.push_back(what);
     };
@@ -129,8 +173,9 @@ struct MonitorWorld {
     REQUIRE(result.has_value());
     return *std::move(result);
   }
-  SharedLog& Open(const std::string& name) {
+  SharedLog& Open(const std::string& name, loglets::Policy policy = {}) {
     OpenOptions options;
+    options.create_policy = std::move(policy);
     options.create_with_kind = "placed";
     logs.push_back(*Run(SharedLog::Open(env, metastore, factory, name, options)));
     return *logs.back();
@@ -144,10 +189,12 @@ struct MonitorWorld {
   env::SimDiskImage image;
   env::SimEnv env;
   ScriptedHealth health;
+  Script script;
   FlakyMetastore metastore;
   loglets::LogletFactory factory;
   std::vector<std::unique_ptr<SharedLog>> logs;
   std::vector<std::string> reports;
+  std::vector<NodeId> spares;
   std::optional<Monitor> monitor;
 };
 
@@ -305,6 +352,205 @@ TEST_CASE("Monitor: of several monitors that help, one counts and tells the fail
   CHECK(world.monitor->fail_overs() + other.fail_overs() == 1);
   env.Crash();
   world.env.Crash();
+}
+
+// A kind that elects its leaders: its parameters are its members, "1,2,3".
+class ElectingKind final : public loglets::LogletKind {
+ public:
+  explicit ElectingKind(env::Env& env) : memory_(loglets::NewMemoryKind(env)) {}
+  std::string name() const override { return "electing"; }
+  Task<StatusOr<std::string>> ProposeParams(loglets::ProposeRequest request) override {
+    std::string members = request.previous_params.empty() ? "1,2,3" : "1,4,5";
+    if (request.wish.nodes.empty()) co_return members;
+    std::string text;
+    for (NodeId node : request.wish.nodes) {
+      absl::StrAppend(&text, text.empty() ? "" : ",", node.value());
+    }
+    co_return text;
+  }
+  loglets::Needs NeedsOf(const std::string& params) const override {
+    loglets::Needs needs;
+    for (size_t at = 0; at < params.size(); at += 2) {
+      uint64_t node = static_cast<uint64_t>(params[at] - '0');
+      needs.some_of.push_back({NodeId(node), Incarnation(), DiskId(node)});
+    }
+    needs.least = 2;
+    return needs;
+  }
+  Task<Status> Prepare(LogletId, std::string) override { co_return absl::OkStatus(); }
+  Task<StatusOr<std::shared_ptr<loglets::Loglet>>> Open(LogletId id, std::string params,
+                                                        std::optional<Offset> tail) override {
+    return memory_->Open(std::move(id), std::move(params), tail);
+  }
+  Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) override {
+    return memory_->Drop(std::move(log), from, to);
+  }
+
+ private:
+  std::unique_ptr<loglets::LogletKind> memory_;
+};
+
+struct ElectingWorld : MonitorWorld {
+  explicit ElectingWorld(uint64_t self = 1) : MonitorWorld(NodeId(self)) {
+    factory.Register(std::make_unique<ElectingKind>(env));
+    OpenOptions options;
+    options.create_with_kind = "electing";
+    logs.push_back(*Run(SharedLog::Open(env, metastore, factory, "log", options)));
+    Pass(seconds(2));
+  }
+  Segment Last() { return MonitorWorld::Last(*logs.back()); }
+};
+
+TEST_CASE("Monitor: a member that is gone for long is replaced, one that comes back is not") {
+  ElectingWorld world;
+  world.spares = {NodeId(1), NodeId(2), NodeId(3), NodeId(4)};
+  world.health.Set(3, Liveness::kDead);
+  world.Pass(seconds(9));
+  CHECK(world.Last().index == SegmentIndex(0));
+  world.health.Set(3, Liveness::kAlive);
+  world.Pass(seconds(9));
+  world.health.Set(3, Liveness::kDead);
+  world.Pass(seconds(15));
+  CHECK(world.Last().index == SegmentIndex(0));  // it was away for nine seconds before
+  world.Pass(seconds(5));
+  Segment last = world.Last();
+  CHECK(last.index == SegmentIndex(1));
+  CHECK(last.made.params == "1,2,4");
+  CHECK(last.made.reason == "copies restored: node 3 is away for 18 s");
+  CHECK(last.made.fail_overs == 0);
+  CHECK(world.monitor->replacements() == 1);
+  CHECK(world.monitor->fail_overs() == 0);
+  world.Pass(seconds(60));
+  CHECK(world.Last().index == SegmentIndex(1));
+}
+
+TEST_CASE("Monitor: where nobody can take a member's place, its log is left as it is") {
+  ElectingWorld world;
+  world.spares = {NodeId(1), NodeId(2), NodeId(3), NodeId(4)};
+  world.health.Set(4, Liveness::kSuspected);
+  world.health.Set(3, Liveness::kDead);
+  world.Pass(seconds(40));
+  CHECK(world.Last().index == SegmentIndex(0));
+  CHECK(world.reports.empty());
+  world.health.Set(4, Liveness::kAlive);
+  world.Pass(seconds(2));
+  CHECK(world.Last().made.params == "1,2,4");
+}
+
+TEST_CASE("Monitor: a member whom the others hear is not replaced") {
+  ElectingWorld world;
+  world.spares = {NodeId(4)};
+  world.health.others_hear = true;
+  world.health.Set(3, Liveness::kSuspected);
+  world.Pass(seconds(40));
+  CHECK(world.Last().index == SegmentIndex(0));
+  world.health.others_hear = false;
+  world.Pass(seconds(2));
+  CHECK(world.Last().made.params == "1,2,4");
+}
+
+TEST_CASE("Monitor: a log that cannot elect a leader any more is helped at once") {
+  ElectingWorld world;
+  world.health.Set(3, Liveness::kDead);
+  world.health.Set(2, Liveness::kDead);
+  world.Pass(milliseconds(300));
+  CHECK(world.Last().index == SegmentIndex(1));
+  CHECK(world.monitor->fail_overs() == 1);
+}
+
+TEST_CASE("Fail-over: a segment that was sealed with too few copies is flagged in the chain") {
+  MonitorWorld world;
+  SharedLog& log = world.Open("log");
+  std::unique_ptr<Appender> appender = log.NewAppender();
+  REQUIRE(world.Run(appender->Append(std::string("one"))).ok());
+  world.Pass(seconds(2));
+  world.script.copies_at_seal = 1;
+  world.health.Set(1, Liveness::kDead);
+  world.Pass(milliseconds(200));
+  REQUIRE(world.Run(appender->Append(std::string("two"))).ok());
+  world.script.copies_at_seal = 0;
+  world.health.Set(2, Liveness::kDead);
+  world.Pass(milliseconds(200));
+  std::shared_ptr<const Chain> chain = *world.Run(log.ReadChain());
+  REQUIRE(chain->segments().size() == 3);
+  CHECK(chain->segments()[0].least_copies == 1);
+  CHECK(chain->segments()[1].least_copies == 0);
+  // A planned swap is no different.
+  world.script.copies_at_seal = 2;
+  REQUIRE(world.Run(appender->Append(std::string("three"))).ok());
+  REQUIRE(world.Run(log.Reconfigure({})).ok());
+  chain = *world.Run(log.ReadChain());
+  CHECK(chain->segments()[2].least_copies == 2);
+}
+
+TEST_CASE("Policy: successors that nobody asked for are made by it, and an operator changes it") {
+  MonitorWorld world;
+  loglets::Policy policy;
+  policy.copies = 2;
+  policy.candidates = {NodeId(7)};
+  SharedLog& log = world.Open("log", policy);
+  policy.kind = "placed";
+  auto kept = [&] { return (*world.Run(log.ReadChain()))->policy(); };
+  CHECK(kept() == policy);
+  CHECK(world.script.asked.back().policy == policy);
+  world.Pass(seconds(2));
+  world.health.Set(1, Liveness::kDead);
+  world.Pass(milliseconds(200));
+  REQUIRE(world.Last(log).index == SegmentIndex(1));
+  CHECK(world.script.asked.back().policy == policy);
+  CHECK(kept() == policy);
+  // A placement for once is no policy.
+  ReconfigureRequest request;
+  request.placement.nodes = {NodeId(8)};
+  REQUIRE(world.Run(log.Reconfigure(request)).ok());
+  CHECK(kept() == policy);
+  policy.copies = 5;
+  request.policy = policy;
+  REQUIRE(world.Run(log.Reconfigure(request)).ok());
+  CHECK(kept() == policy);
+  world.health.Set(4, Liveness::kDead);
+  world.Pass(milliseconds(200));
+  REQUIRE(world.Last(log).index == SegmentIndex(4));
+  CHECK(world.script.asked.back().policy == policy);
+  CHECK(world.script.asked.back().wish.nodes.empty());
+  CHECK(kept() == policy);
+  REQUIRE(world.Run(log.SealLog("enough")).ok());
+  CHECK(kept() == policy);
+}
+
+TEST_CASE("Helping: what follows a loglet that ended by itself counts among the fail-overs") {
+  MonitorWorld world;
+  SharedLog& log = world.Open("log");
+  std::unique_ptr<Appender> appender = log.NewAppender();
+  for (uint32_t number = 1; number <= 3; ++number) {
+    REQUIRE(world.Run(appender->Append(std::string("record"))).ok());
+    Segment last = world.Last(log);
+    loglets::LogletKind* kind = *world.factory.Find("placed");
+    LogletId id{"log", last.index, last.made.id};
+    auto loglet = *world.Run(kind->Open(id, last.made.params, std::nullopt));
+    REQUIRE(world.Run(loglet->Seal("")).ok());
+    REQUIRE(world.Run(appender->Append(std::string("goes on"))).ok());
+    CHECK(world.Last(log).made.reason == "sealed without a successor");
+    CHECK(world.Last(log).made.fail_overs == number);
+  }
+  world.Pass(seconds(60));
+  REQUIRE(world.Run(log.Reconfigure({})).ok());
+  CHECK(world.Last(log).made.fail_overs == 0);
+}
+
+TEST_CASE("Log: one whose register was moved before it was written does not exist, and is made") {
+  MonitorWorld world;
+  REQUIRE(world.Run(world.metastore.Write("log", "", Version(0))).ok());
+  OpenOptions options;
+  auto open = [&] {
+    return world.Run(SharedLog::Open(world.env, world.metastore, world.factory, "log", options));
+  };
+  CHECK(absl::IsNotFound(open().status()));
+  options.create_with_kind = "placed";
+  StatusOr<std::unique_ptr<SharedLog>> made = open();
+  REQUIRE(made.ok());
+  CHECK((*made)->chain_version() == Version(2));
+  CHECK(world.Run((*made)->NewAppender()->Append(std::string("a"))).ok());
 }
 
 Task<bool> StopOf(Monitor* monitor) {

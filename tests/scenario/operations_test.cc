@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "client/operations.h"
+#include "client/placement_plan.h"
 #include "testing/node_world.h"
 
 namespace vlog::testing {
@@ -203,6 +204,167 @@ TEST_CASE("Operations: two operators who drain different nodes never leave too f
   CHECK(world.OpenNeeds().some_of.size() >= 2);
   world.Append();
   world.CheckAll();
+}
+
+client::ClusterView LookAt(World& world) {
+  client::LookOptions options;
+  return world.user.Run(client::Look(*world.user.cluster, options));
+}
+
+TEST_CASE("Operations: a segment that was sealed with too few copies keeps its nodes from going") {
+  uint64_t seed = GENERATE(range(1, 4));
+  CAPTURE(seed);
+  World world(seed);
+  client::NewLog made;
+  made.placement.nodes = {NodeId(1), NodeId(2), NodeId(3)};
+  made.placement.write_quorum = 3;
+  made.policy = client::PolicyOf({made.placement});
+  made.policy->least_copies = 2;
+  auto opened = world.user.Run(world.user.cluster->CreateLog("strict", std::move(made)));
+  REQUIRE(opened.ok());
+  virtuallog::SharedLog* log = *opened;
+  std::unique_ptr<virtuallog::Appender> appender = log->NewAppender();
+  REQUIRE(world.user.Run(appender->Append("on all three")).ok());
+  // The next one gets to two of them only, and nobody but them ever knows it.
+  world.nodes.Crash(3);
+  StatusOr<Lsn> second = world.user.Run(appender->Append("on two"));
+  REQUIRE(second.ok());
+  client::ClusterView view = LookAt(world);
+  REQUIRE(view.metastore.ok());
+  const client::LogView& strict = view.logs.at(1);
+  REQUIRE(strict.name == "strict");
+  CHECK(strict.policy.write_quorum == 3);
+  REQUIRE(strict.segments.size() == 2);
+  CHECK(strict.segments[1].needs.least == 2);
+  // It is in the sealed segment, which has two full copies, one of them on node 1.
+  REQUIRE(*second < strict.segments[1].base);
+  CHECK(strict.segments[0].least() == 2);
+  std::vector<client::SealedCopy> copies = client::SealedCopiesOn(view, NodeId(1));
+  auto strict_one = [](const client::SealedCopy& copy) { return copy.log == "strict"; };
+  auto copy = std::find_if(copies.begin(), copies.end(), strict_one);
+  REQUIRE(copy != copies.end());
+  CHECK(copy->flagged);
+  CHECK_FALSE(copy->readable());  // node 3 does not have it, and is away
+  world.nodes.Start(3);
+  REQUIRE(world.nodes.AwaitJoined());
+  world.nodes.RunFor(std::chrono::seconds(5));  // connections are made again
+  REQUIRE(world.user.Run(log->Reconfigure({})).ok());
+  view = LookAt(world);
+  CHECK(view.logs.at(1).open_segment()->needs.least == 3);
+}
+
+TEST_CASE("Operations: a log whose creation stopped half-way moves with the others, and is made") {
+  World world(3);
+  // Somebody who dies between the directory and the log's own register.
+  client::ClusterView view;
+  for (int life = 1; view.unfinished.empty(); ++life) {
+    REQUIRE(life < 100);
+    Person creator(world.nodes, absl::StrCat("creator", life));
+    creator.Connect(1);
+    client::NewLog made;
+    auto made_in_time =
+        StartTask(*creator.env, creator.cluster->CreateLog(absl::StrCat("half", life), made));
+    world.nodes.RunFor(milliseconds(life));
+    creator.env->Crash();
+    view = LookAt(world);
+  }
+  CHECK(view.unreadable.empty());
+  std::string half = view.unfinished[0].name;
+  auto drained = world.user.Run(client::Drain(*world.user.cluster, NodeId(3), Ignore));
+  REQUIRE(drained.ok());
+  CHECK(drained->unsafe.empty());
+  view = LookAt(world);
+  REQUIRE(view.unfinished.size() == 1);
+  CHECK(client::NodesOf(view.unfinished[0].acceptors.acceptors) ==
+        std::vector<NodeId>{NodeId(1), NodeId(2)});
+  client::NewLog made;
+  auto opened = world.user.Run(world.user.cluster->CreateLog(half, std::move(made)));
+  REQUIRE(opened.ok());
+  CHECK(world.user.Run((*opened)->CheckTail()).ok());
+  CHECK(LookAt(world).unfinished.empty());
+}
+
+using virtuallog::Explanation;
+using virtuallog::Fate;
+
+std::string WordsOf(const Explanation& explanation) {
+  std::string words;
+  for (const loglets::CopyWord& copy : explanation.copies) {
+    absl::StrAppend(&words, copy.life.node.value(), ":", loglets::ToString(copy.state), " ");
+  }
+  return words;
+}
+
+TEST_CASE("Explain: each copy of a record is asked for, and the chain says who made its segment") {
+  World world(5);
+  auto explain = [&](uint64_t lsn) {
+    StatusOr<Explanation> explanation = world.user.Run(world.log->Explain(Lsn(lsn)));
+    REQUIRE(explanation.ok());
+    return *std::move(explanation);
+  };
+  CHECK(explain(0).fate == Fate::kNotWritten);
+  for (int i = 0; i < 5; ++i) world.Append();
+  world.nodes.RunFor(milliseconds(500));  // all three have it
+  Explanation open = explain(3);
+  CHECK(open.fate == Fate::kStored);
+  CHECK(open.bytes == 1);
+  CHECK(WordsOf(open) == "1:yes 2:yes 3:yes ");
+  REQUIRE(open.segment.has_value());
+  CHECK(open.segment->made.reason == "created");
+  CHECK(open.segment->made.who == world.user.env->ProcessName());
+  CHECK_FALSE(open.followed.has_value());
+  CHECK(open.needs.least == 2);
+  CHECK(explain(5).fate == Fate::kNotWritten);
+  CHECK(explain(5).until == Lsn(5));
+  // A copy that does not answer is none that lacks it.
+  world.nodes.Crash(3);
+  CHECK(WordsOf(explain(3)) == "1:yes 2:yes 3:no answer ");
+  world.Append();
+  world.nodes.Start(3);
+  REQUIRE(world.nodes.AwaitJoined());
+  virtuallog::ReconfigureRequest request;
+  request.reason = "for a change";
+  REQUIRE(world.user.Run(world.log->Reconfigure(request)).ok());
+  world.nodes.RunFor(std::chrono::seconds(2));
+  Explanation sealed = explain(5);
+  CHECK(sealed.fate == Fate::kStored);
+  CHECK(sealed.end == Lsn(6));
+  REQUIRE(sealed.followed.has_value());
+  CHECK(sealed.followed->made.reason == "for a change");
+  // It was away when that one was written, and nobody brings it there.
+  CHECK(WordsOf(sealed) == "1:yes 2:yes 3:no ");
+  CHECK(explain(6).segment->index == SegmentIndex(1));
+  REQUIRE(world.user.Run(world.log->Trim(Lsn(2))).ok());
+  CHECK(explain(1).fate == Fate::kTrimmed);
+  CHECK(explain(1).until == Lsn(2));
+  CHECK(WordsOf(explain(1)) == "1:trimmed 2:trimmed 3:trimmed ");
+  CHECK(explain(4).fate == Fate::kStored);
+  world.Append();
+  REQUIRE(world.user.Run(world.log->Trim(Lsn(7))).ok());
+  CHECK(explain(4).fate == Fate::kTrimmed);
+  CHECK_FALSE(explain(4).segment.has_value());
+  REQUIRE(world.user.Run(world.log->SealLog("enough")).ok());
+  Explanation ended = explain(9);
+  CHECK(ended.fate == Fate::kEnded);
+  CHECK(ended.until == Lsn(7));
+  CHECK(ended.segment->made.reason == "enough");
+}
+
+TEST_CASE("Explain: where nobody answers it says so, and what the chain knows") {
+  World world(6);
+  for (int i = 0; i < 3; ++i) world.Append();
+  // The metastore's majority lives, the log's two copies do not.
+  client::NewLog made;
+  made.placement.nodes = {NodeId(3)};
+  auto opened = world.user.Run(world.user.cluster->CreateLog("one", std::move(made)));
+  REQUIRE(opened.ok());
+  REQUIRE(world.user.Run((*opened)->NewAppender()->Append("only there")).ok());
+  world.nodes.Crash(3);
+  StatusOr<Explanation> explanation = world.user.Run((*opened)->Explain(Lsn(0)));
+  REQUIRE(explanation.ok());
+  CHECK(explanation->fate == Fate::kUnknown);
+  CHECK_FALSE(explanation->problem.empty());
+  CHECK(WordsOf(*explanation) == "3:no answer ");
 }
 
 }  // namespace

@@ -22,6 +22,14 @@ struct Placed {
     request.previous_params = previous;
     return w.Run(*client, client->kind->ProposeParams(std::move(request)));
   }
+  // A successor that nobody asked for.
+  StatusOr<std::string> ProposeBy(loglets::Policy policy, const std::string& previous) {
+    ProposeRequest request;
+    request.policy = std::move(policy);
+    request.previous_kind = loglets::kSequencerKind;
+    request.previous_params = previous;
+    return w.Run(*client, client->kind->ProposeParams(std::move(request)));
+  }
   static Params Decoded(const StatusOr<std::string>& params) {
     INFO(params.status().ToString());
     REQUIRE(params.ok());
@@ -113,6 +121,60 @@ TEST_CASE("Placement: a silent node is replaced by one that answers, without one
   CHECK(Placed::Nodes(Placed::Decoded(second)) == Numbers{1, 2, 4});
   p.w.CrashNode(4);
   CHECK(Placed::Nodes(Placed::Decoded(p.Propose(*second))) == Numbers{1, 2, 4});
+}
+
+TEST_CASE("Placement: a successor has as many copies as the policy says, on its candidates") {
+  Placed p(4);
+  StatusOr<std::string> first = p.Propose("", {NodeId(1), NodeId(2)});
+  loglets::Policy policy;
+  policy.copies = 2;
+  CHECK(Placed::Nodes(Placed::Decoded(p.ProposeBy(policy, *first))) == Numbers{1, 2});
+  policy.copies = 3;
+  policy.candidates = {NodeId(4), NodeId(2)};
+  Params params = Placed::Decoded(p.ProposeBy(policy, *first));
+  CHECK(Placed::Nodes(params) == Numbers{1, 2, 4});
+  CHECK(params.write_quorum == 2);
+  // Who is silent is replaced; back again, it is preferred.
+  p.w.CrashNode(4);
+  StatusOr<std::string> second = p.ProposeBy(policy, *first);
+  CHECK(Placed::Nodes(Placed::Decoded(second)) == Numbers{1, 2, 3});
+  p.w.RestartNode(4);
+  policy.copies = 2;
+  CHECK(Placed::Nodes(Placed::Decoded(p.ProposeBy(policy, *second))) == Numbers{2, 4});
+}
+
+TEST_CASE("Placement: a candidate out of service gets no copy that it does not have") {
+  Placed p(4);
+  p.w.options().in_service = []() -> Task<StatusOr<std::vector<NodeId>>> {
+    co_return std::vector<NodeId>{NodeId(1), NodeId(2), NodeId(3)};
+  };
+  p.client = p.w.NewClient("c2");
+  loglets::Policy policy;
+  policy.copies = 3;
+  policy.candidates = {NodeId(4), NodeId(1)};
+  StatusOr<std::string> first = p.Propose("", {NodeId(1), NodeId(2), NodeId(3)});
+  CHECK(Placed::Nodes(Placed::Decoded(p.ProposeBy(policy, *first))) == Numbers{1, 2, 3});
+  StatusOr<std::string> on_it = p.Propose("", {NodeId(1), NodeId(2), NodeId(4)});
+  CHECK(Placed::Nodes(Placed::Decoded(p.ProposeBy(policy, *on_it))) == Numbers{1, 2, 4});
+}
+
+TEST_CASE("Placement: the write quorum shrinks to the policy's least copies, and grows back") {
+  Placed p;
+  StatusOr<std::string> first = p.Propose("", {}, 3);
+  loglets::Policy policy;
+  policy.copies = policy.write_quorum = 3;
+  p.w.CrashNode(3);
+  CHECK(absl::IsUnavailable(p.ProposeBy(policy, *first).status()));
+  policy.least_copies = 2;
+  StatusOr<std::string> second = p.ProposeBy(policy, *first);
+  CHECK(Placed::Decoded(second).write_quorum == 2);
+  CHECK(Placed::Nodes(Placed::Decoded(second)) == Numbers{1, 2, 3});
+  p.w.CrashNode(2);
+  CHECK(absl::IsUnavailable(p.ProposeBy(policy, *second).status()));
+  p.w.RestartNode(2);
+  p.w.RestartNode(3);
+  p.w.RunFor(std::chrono::seconds(3));  // connections are made again
+  CHECK(Placed::Decoded(p.ProposeBy(policy, *second)).write_quorum == 3);
 }
 
 }  // namespace

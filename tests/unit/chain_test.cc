@@ -7,6 +7,9 @@
 #include <set>
 #include <string>
 
+#include "base/coding.h"
+#include "base/crc32c.h"
+
 namespace vlog::virtuallog {
 namespace {
 
@@ -215,16 +218,93 @@ TEST_CASE("Chain: it comes back from its bytes as it was") {
   CHECK(decoded->Encode() == chain.Encode());
 }
 
+loglets::Policy TwoOfThree() {
+  loglets::Policy policy;
+  policy.kind = "sequencer";
+  policy.copies = 3;
+  policy.write_quorum = 2;
+  policy.least_copies = 1;
+  policy.candidates = {NodeId(4), NodeId(2)};
+  return policy;
+}
+
+TEST_CASE("Chain: a segment that was sealed with too few copies is flagged for as long as it is") {
+  Chain chain = Chain::Begin(Propose(1), WallTime{7});
+  StatusOr<Chain> next = chain.Extend(SegmentIndex(0), Lsn(10), Propose(2), WallTime{9}, 1);
+  REQUIRE(next.ok());
+  CHECK(next->segments()[0].least_copies == 1);
+  CHECK(next->last().least_copies == 0);
+  // One that is empty has no record that could have too few.
+  next = next->Extend(SegmentIndex(1), Lsn(10), Propose(3), WallTime{9}, 1);
+  REQUIRE(next.ok());
+  REQUIRE(next->segments().size() == 2);
+  CHECK(next->segments()[0].least_copies == 1);
+  next = next->Extend(SegmentIndex(2), Lsn(20), Propose(4), WallTime{9}, 2);
+  next = Chain::Decode(next->Encode());
+  REQUIRE(next.ok());
+  CHECK(next->segments()[0].least_copies == 1);
+  CHECK(next->segments()[1].least_copies == 2);
+}
+
+TEST_CASE("Chain: a policy stays until a segment brings another one") {
+  Proposal first = Propose(1);
+  CHECK(Chain::Begin(first, WallTime{7}).policy().kind == "local");
+  first.policy = TwoOfThree();
+  Chain chain = Chain::Begin(first, WallTime{7});
+  CHECK(chain.policy() == TwoOfThree());
+  chain = Extended(chain, 0, 10, Propose(2));
+  CHECK(chain.policy() == TwoOfThree());
+  // A plan is not yet the policy.
+  Intent plan = Intend(1, 3);
+  plan.successor.policy = TwoOfThree();
+  plan.successor.policy->copies = 5;
+  chain = *chain.WithIntent(plan);
+  CHECK(chain.policy().copies == 3);
+  chain = *Chain::Decode(chain.Encode());
+  CHECK(chain.policy() == TwoOfThree());
+  REQUIRE(chain.intent().has_value());
+  CHECK(chain.intent()->successor.policy == plan.successor.policy);
+  chain = Extended(chain, 1, 20, chain.intent()->successor);
+  CHECK(chain.policy().copies == 5);
+  // Who left its proposal with the seal may be followed by another who finds it there.
+  CHECK(DecodeProposal(EncodeProposal(plan.successor))->policy == plan.successor.policy);
+}
+
+TEST_CASE("Chain: one that is older than policies is read, its policy is the kind it has") {
+  std::string data;
+  PutFixed(&data, uint32_t{2});  // format
+  PutFixed(&data, uint32_t{1});  // segments
+  PutFixed(&data, uint64_t{4});  // index
+  PutFixed(&data, uint64_t{70});
+  PutFixed(&data, uint64_t{9});  // proposal
+  for (const char* text : {"local", "params", "reason", "who"}) PutString(&data, text);
+  PutFixed(&data, uint32_t{2});  // fail-overs
+  PutFixed(&data, int64_t{1000});
+  PutFixed(&data, uint8_t{0});   // no intent
+  PutFixed(&data, uint32_t{0});  // no recent proposals
+  PutFixed(&data, Crc32c(data));
+  StatusOr<Chain> chain = Chain::Decode(data);
+  REQUIRE(chain.ok());
+  CHECK(chain->last().made.fail_overs == 2);
+  CHECK(chain->last().least_copies == 0);
+  loglets::Policy policy;
+  policy.kind = "local";
+  CHECK(chain->policy() == policy);
+  CHECK(Chain::Decode(chain->Encode())->policy() == policy);
+}
+
 TEST_CASE("Chain: every flipped bit, missing byte and added byte is an error") {
-  std::string bytes = ThreeSegments().WithIntent(Intend(2, 10))->Encode();
+  Intent intent = Intend(2, 10);
+  intent.successor.policy = TwoOfThree();
+  std::string bytes = ThreeSegments().WithIntent(intent)->Encode();
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     CAPTURE(bit);
     std::string damaged = bytes;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
     Status status = Chain::Decode(damaged).status();
-    // The first four bytes are the format version.
-    REQUIRE(status.code() ==
-            (bit < 32 ? absl::StatusCode::kInvalidArgument : absl::StatusCode::kDataLoss));
+    // The first four bytes are the format version; flipped in its last two bits it is an older one.
+    REQUIRE(status.code() == (bit >= 2 && bit < 32 ? absl::StatusCode::kInvalidArgument
+                                                   : absl::StatusCode::kDataLoss));
   }
   for (size_t length = 0; length < bytes.size(); ++length) {
     REQUIRE(absl::IsDataLoss(Chain::Decode(bytes.substr(0, length)).status()));

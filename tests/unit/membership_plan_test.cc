@@ -81,7 +81,7 @@ LogView& AddLog(ClusterView& view, const std::string& name, const loglets::Needs
 
 // What carrying out the plan would leave, as far as the view shows it.
 ClusterView After(ClusterView view, const MembershipPlan& plan) {
-  view.directory = metastore::Change(view.directory, plan.members);
+  view.directory = *metastore::Change(view.directory, plan.members);
   for (const RegisterMove& move : plan.registers) {
     if (move.log == metastore::kDirectoryLog) view.voters.acceptors = move.acceptors;
     for (LogView& log : view.logs) {
@@ -174,6 +174,164 @@ TEST_CASE("Drain: a move is for the segment that it was planned for") {
   CHECK(plan.logs.front().replaces == SegmentIndex(8));
 }
 
+// A sealed segment in front of the open one, on the same copies.
+void AddSealed(LogView& log, uint32_t least_copies) {
+  SegmentView sealed = log.segments.back();
+  sealed.end = Lsn(10);
+  sealed.least_copies = least_copies;
+  SegmentView& open = log.segments.back();
+  open.index = SegmentIndex(1);
+  open.base = Lsn(10);
+  log.segments.insert(log.segments.begin(), sealed);
+}
+
+TEST_CASE("Drain: a node that may have the only copy of a record is not safe to stop") {
+  for (uint32_t least : {0, 1}) {
+    CAPTURE(least);
+    ClusterView view = View(4);
+    AddSealed(AddLog(view, "a", NeedsOf(Disks({1, 2, 3}), 2, 1)), least);
+    MembershipPlan plan = PlanDrain(view, NodeId(3));
+    CHECK(plan.refusals.empty());
+    ClusterView after = After(view, plan);
+    // The segment that was moved counts as sealed with all copies.
+    std::vector<SealedCopy> sealed = SealedCopiesOn(after, NodeId(3));
+    REQUIRE(sealed.size() == 2);
+    CHECK(sealed[0].flagged == (least == 1));
+    CHECK(sealed[0].least == (least == 1 ? 1 : 2));
+    CHECK(sealed[0].readable() == (least == 0));
+    CHECK(sealed[1].readable());
+    std::vector<std::string> reasons = ReasonsToKeep(after, NodeId(3));
+    CHECK(reasons.empty() == (least == 0));
+    if (least == 1) CHECK(Mentions(reasons, "too few lived when it was sealed"));
+  }
+}
+
+TEST_CASE("Status: a log says that a segment of it has too few copies") {
+  ClusterView view = View(3);
+  LogView& log = AddLog(view, "a", NeedsOf(Disks({1, 2, 3}), 2, 1));
+  CHECK(HealthOf(view, log).problem.empty());
+  AddSealed(log, 1);
+  LogHealth health = HealthOf(view, log);
+  CHECK(health.has_quorum);
+  REQUIRE(health.under_replicated.size() == 1);
+  CHECK(health.under_replicated[0].least() == 1);
+  CHECK(health.problem == "segment 0 has fewer copies than were promised");
+  log.ended = true;
+  CHECK(HealthOf(view, log).under_replicated.size() == 1);
+}
+
+TEST_CASE("Plans: a log that cannot be read stops a drain and nothing else") {
+  ClusterView view = View(3);
+  AddLog(view, "fine", NeedsOf(Disks({1, 2, 3}), 2, 1));
+  UnreadableLog bad{"bad", absl::UnavailableError("no majority"), Disks({1, 2})};
+  view.unreadable.push_back(bad);
+  std::vector<std::string> refusals = PlanDrain(view, NodeId(3)).refusals;
+  REQUIRE(refusals.size() == 1);
+  CHECK(Mentions(refusals, "log bad: its chain cannot be read (no majority)"));
+  CHECK(Mentions(refusals, "start the nodes that vote on it (1, 2)"));
+  CHECK_FALSE(ReasonsToKeep(view, NodeId(3)).empty());
+  view.voters.acceptors = view.directory.default_acceptors = Disks({1, 2});
+  MembershipPlan undrain = PlanUndrain(view, NodeId(3));
+  CHECK(undrain.refusals.empty());
+  CHECK_FALSE(undrain.nothing_to_do());
+  CHECK(Mentions(undrain.notes, "log bad: its chain cannot be read"));
+  view = View(3);
+  view.unreadable.push_back(bad);
+  Wipe(view, 2, 1);
+  MembershipPlan replace = PlanReplaceDisk(view, NodeId(2));
+  CHECK(replace.refusals.empty());
+  CHECK(replace.changes_members);
+  CHECK(Mentions(replace.notes, "log bad: its chain cannot be read"));
+  // What it may count on is known all the same.
+  bad.acceptors = {Disk(2, 7)};
+  view.unreadable = {bad};
+  CHECK(Mentions({PlanReplaceDisk(view, NodeId(2)).members.retire.size() == 2 ? "both" : "one"},
+                 "both"));
+}
+
+TEST_CASE("Plans: the register of a log that was never written moves like any other") {
+  ClusterView view = View(3);
+  LogView unfinished;
+  unfinished.name = "half";
+  unfinished.acceptors = {Version(0), Disks({1, 2, 3})};
+  view.unfinished.push_back(unfinished);
+  MembershipPlan plan = PlanDrain(view, NodeId(3));
+  CHECK(plan.refusals.empty());
+  REQUIRE(plan.registers.size() == 2);
+  CHECK(plan.registers[0].log == "half");
+  CHECK(plan.registers[0].expected == Version(0));
+  CHECK(plan.registers[0].acceptors == Disks({1, 2}));
+  Wipe(view, 3, 1);
+  plan = PlanReplaceDisk(view, NodeId(3));
+  REQUIRE(plan.registers.size() == 2);
+  CHECK(plan.registers[0].acceptors == std::vector<Replica>{Disk(1), Disk(2), Disk(3, 1)});
+}
+
+TEST_CASE("Undrain: a log gets as many copies as its policy wants, and no more") {
+  ClusterView view = View(3);
+  AddLog(view, "two", NeedsOf(Disks({1, 2}), 2, 1)).policy.copies = 2;
+  AddLog(view, "three", NeedsOf(Disks({1, 2}), 1, 1)).policy.copies = 3;
+  AddLog(view, "unsaid", NeedsOf(Disks({1, 2}), 2, 1));
+  MembershipPlan plan = PlanUndrain(view, NodeId(3));
+  REQUIRE(plan.logs.size() == 2);
+  CHECK(plan.logs[0].log == "three");
+  CHECK(plan.logs[1].log == "unsaid");
+}
+
+TEST_CASE("Drain: the place is taken by a candidate of the log's policy, if one serves") {
+  ClusterView view = View(5);
+  LogView& log = AddLog(view, "a", NeedsOf(Disks({1, 2, 3}), 2, 1));
+  log.policy.candidates = Nodes({1, 2, 3, 5});
+  CHECK(PlanDrain(view, NodeId(3)).logs[0].to.nodes == Nodes({1, 2, 5}));
+  Stop(view, 5);
+  CHECK(PlanDrain(view, NodeId(3)).logs[0].to.nodes == Nodes({1, 2, 4}));
+}
+
+TEST_CASE("Policy: it keeps what was asked for, and what was only found is not in it") {
+  NewPlacement placement;
+  CHECK(PolicyOf(placement) == loglets::Policy());
+  placement.copies = 2;
+  CHECK(PolicyOf(placement).copies == 2);
+  CHECK(PolicyOf(placement).candidates.empty());
+  placement.copies = 0;
+  placement.wish.nodes = Nodes({2, 3});
+  CHECK(PolicyOf(placement).copies == 2);
+  CHECK(PolicyOf(placement).candidates == Nodes({2, 3}));
+}
+
+TEST_CASE("Policy: an operator changes what is named, and numbers that do not fit are refused") {
+  loglets::Policy before;
+  before.kind = "sequencer";
+  before.copies = 3;
+  before.write_quorum = 3;
+  before.least_copies = 2;
+  before.candidates = Nodes({1, 2, 3});
+  PolicyChange change;
+  CHECK(*PolicyAfter(before, change) == before);
+  change.kind = "raft";
+  change.copies = 5;
+  StatusOr<loglets::Policy> after = PolicyAfter(before, change);
+  REQUIRE(after.ok());
+  CHECK(after->kind == "raft");
+  CHECK(after->copies == 5);
+  CHECK(after->candidates == before.candidates);
+  change = {};
+  change.wish.nodes = Nodes({4, 5});
+  CHECK(absl::IsInvalidArgument(PolicyAfter(before, change).status()));
+  change.wish.write_quorum = 2;
+  after = PolicyAfter(before, change);
+  REQUIRE(after.ok());
+  CHECK(after->copies == 2);
+  CHECK(after->candidates == Nodes({4, 5}));
+  // Two is what every quorum has now.
+  CHECK(after->least_copies == 0);
+  change.copies = 3;
+  CHECK(absl::IsInvalidArgument(PolicyAfter(before, change).status()));
+  change = {};
+  change.least_copies = 4;
+  CHECK(absl::IsInvalidArgument(PolicyAfter(before, change).status()));
+}
+
 TEST_CASE("Undrain: a disk that was retired is never let in again") {
   ClusterView view = View(3);
   view.voters.acceptors = view.directory.default_acceptors = Disks({1, 2});
@@ -182,7 +340,7 @@ TEST_CASE("Undrain: a disk that was retired is never let in again") {
   CHECK_FALSE(PlanUndrain(view, NodeId(3)).refusals.empty());
   metastore::MemberChange change;
   change.join.push_back(Disk(3));
-  CHECK(metastore::Change(view.directory, change) == view.directory);
+  CHECK(absl::IsFailedPrecondition(metastore::Change(view.directory, change).status()));
 }
 
 TEST_CASE("Drain: a dead node can be drained while the others have the quorums") {

@@ -126,6 +126,67 @@ TEST_CASE("Monitor: the first of the living takes the first turn") {
   CHECK(TurnOf(NodeId(2), needs, Script({{1, Liveness::kDead}})) == Duration());
 }
 
+Needs ThreeVoters() {
+  Needs needs;
+  for (uint64_t node : {1, 2, 3}) {
+    needs.some_of.push_back({NodeId(node), Incarnation(), DiskId(node)});
+  }
+  needs.least = 2;
+  return needs;
+}
+
+TEST_CASE("Monitor: only a loglet that can do without each of its nodes elects its leaders") {
+  CHECK(ElectsItsLeader(ThreeVoters()));
+  CHECK_FALSE(ElectsItsLeader(ThreeServers()));
+  CHECK_FALSE(ElectsItsLeader(Needs()));
+  // It needs no help while most of it is there.
+  CHECK(Diagnose(ThreeVoters(), Script({{1, Liveness::kDead}})).state == Liveness::kAlive);
+}
+
+TEST_CASE("Monitor: a member may be away for a time, and for longer if it used to come back") {
+  using std::chrono::seconds;
+  Absences absences(seconds(10));
+  Needs needs = ThreeVoters();
+  auto at = [](int64_t second) { return Instant() + seconds(second); };
+  auto away = [&](int64_t second) {
+    absences.Note(needs, Script({{2, Liveness::kSuspected}}), at(second));
+    return absences.Overdue(at(second));
+  };
+  auto back = [&](int64_t second) { absences.Note(needs, Script({}), at(second)); };
+  CHECK(away(100).empty());
+  CHECK(away(109).empty());
+  CHECK(away(110) == std::vector<NodeLife>{needs.some_of[1]});
+  CHECK(absences.TimeAway(needs.some_of[1], at(112)) == seconds(12));
+  back(115);
+  CHECK(absences.Overdue(at(500)).empty());
+  // It needed 15 s to come back: now it gets 30.
+  CHECK(away(200).empty());
+  CHECK(away(229).empty());
+  CHECK(away(230).size() == 1);
+  back(1200);
+  // Nobody is waited for for ever.
+  CHECK(away(2000).empty());
+  CHECK(away(2059).empty());
+  CHECK(away(2060).size() == 1);
+  // Whoever is no member any more is nobody's business.
+  needs.some_of.erase(needs.some_of.begin() + 1);
+  CHECK(away(2061).empty());
+}
+
+TEST_CASE("Monitor: who replaces a member lives, holds no copy, and is preferred by the policy") {
+  Needs needs = ThreeVoters();
+  std::vector<NodeLife> gone = {needs.some_of[1]};
+  auto spares = [&](std::map<uint64_t, Liveness> states, std::vector<NodeId> preferred) {
+    return Replaced(needs, gone, {NodeId(1), NodeId(2), NodeId(4), NodeId(5)}, preferred,
+                    Script(states));
+  };
+  using Nodes = std::vector<NodeId>;
+  CHECK(spares({}, {}) == Nodes{NodeId(1), NodeId(3), NodeId(4)});
+  CHECK(spares({}, {NodeId(5)}) == Nodes{NodeId(1), NodeId(3), NodeId(5)});
+  CHECK(spares({{4, Liveness::kSuspected}}, {}) == Nodes{NodeId(1), NodeId(3), NodeId(5)});
+  CHECK(spares({{4, Liveness::kDead}, {5, Liveness::kDead}}, {}).empty());
+}
+
 TEST_CASE("Chain: a chain of the first format is read, without counts of fail-overs") {
   std::string data;
   PutFixed(&data, uint32_t{1});  // format

@@ -88,6 +88,10 @@ TEST_CASE("Register wire: watches and node info survive both ways") {
   CHECK(told->record == info.record);
   CHECK(told->directory_version == Version(6));
   CHECK(told->directory == info.directory);
+  CHECK_FALSE(told->lost_votes);
+  info.lost_votes = true;
+  message = EncodeNodeInfo(info);
+  CHECK(DecodeNodeInfo(message.header, Flat(message.payload))->lost_votes);
 }
 
 TEST_CASE("Register wire: damaged messages are refused or still make sense, and never crash") {
@@ -132,21 +136,35 @@ TEST_CASE("Directory: retired disks are kept, and older programs read one withou
   MemberChange change;
   change.retire = {kThree[1]};
   change.join = {{kThree[1].node, DiskId(999)}};
-  Directory changed = Change(directory, change);
+  Directory changed = *Change(directory, change);
   CHECK(changed.retired == change.retire);
   CHECK(changed.default_acceptors.size() == 3);
   CHECK(changed.default_acceptors[1] == change.join[0]);
-  CHECK(Change(changed, change) == changed);
+  CHECK(*Change(changed, change) == changed);
   std::string bytes = EncodeDirectory(changed);
   CHECK(bytes[0] == 2);
   CHECK(*DecodeDirectory(bytes, {}) == changed);
   for (size_t length = 1; length < bytes.size(); ++length) {
     CHECK_FALSE(DecodeDirectory(std::string_view(bytes).substr(0, length), kThree).ok());
   }
-  // Somebody always votes.
-  change = {};
+}
+
+TEST_CASE("Directory: what cannot be done is refused and says why, it is no success") {
+  Directory directory;
+  directory.default_acceptors = kThree;
+  MemberChange change;
   change.leave = kThree;
-  CHECK(Change(directory, change) == directory);
+  StatusOr<Directory> changed = Change(directory, change);
+  CHECK(absl::IsFailedPrecondition(changed.status()));
+  CHECK(Message(changed.status()).find("no node would be left to vote") != std::string::npos);
+  directory.retired = {{NodeId(7), DiskId(70)}};
+  change = {};
+  change.join = directory.retired;
+  changed = Change(directory, change);
+  CHECK(absl::IsFailedPrecondition(changed.status()));
+  CHECK(Message(changed.status()).find("disk 0000000000000046 of node 7") != std::string::npos);
+  change.join = {{NodeId(8), DiskId(80)}, {NodeId(8), DiskId(81)}};
+  CHECK(absl::IsInvalidArgument(Change(directory, change).status()));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/crc32c.h"
+#include "storage/stream_table.h"
 #include "unit/sequencer_fixture.h"
 
 namespace vlog::loglets::sequencer {
@@ -445,6 +446,49 @@ TEST_CASE("Log server: entries give back the batch that was stored") {
   CHECK(ValidateBatch(back->batch).ok());
   entry.meta.pop_back();
   CHECK_FALSE(LogServerState::ToBatch(entry).ok());
+}
+
+// What another version of this program left in the journal or in a chain.
+TEST_CASE("Formats: a journal of an older version is refused with its format and what to do") {
+  PlacedBatch placed = Placed(0);
+  storage::Entry entry = LogServerState::BatchEntry(kStoreEntry, placed, Offset(), kSequencer);
+  entry.stream = storage::StreamId(1);
+  auto apply = [](const storage::Entry& applied) {
+    storage::StreamTable table(NewSequencerStreamState);
+    REQUIRE(table
+                .Apply(storage::StreamTable::CreateEntry(storage::StreamId(1), kLogServerStreamKind,
+                                                         "key"))
+                .ok());
+    return table.Apply(applied);
+  };
+  CHECK(apply(entry).ok());
+  // The first format had no disk in it.
+  storage::Entry old = entry;
+  old.meta.resize(old.meta.size() - sizeof(uint64_t));
+  Status refused = apply(old);
+  CHECK(absl::IsInvalidArgument(refused));
+  CHECK(Message(refused).find("format 1, of an older version") != std::string::npos);
+  CHECK(Message(refused).find("replace-disk") != std::string::npos);
+  storage::Entry cut = entry;
+  cut.meta.resize(5);
+  CHECK(absl::IsDataLoss(apply(cut)));
+  storage::Entry newer = LogServerState::SettleEntry(Offset(1));
+  newer.stream = storage::StreamId(1);
+  CHECK(apply(newer).ok());
+  newer.type = 99;
+  CHECK(Message(apply(newer)).find("a newer version") != std::string::npos);
+}
+
+TEST_CASE("Formats: parameters of an older version are refused with their format and what to do") {
+  std::string bytes = EncodeParams(*MakeParams({{NodeId(1), DiskId(9)}}, 1, kSequencer));
+  REQUIRE(DecodeParams(bytes).ok());
+  bytes[0] = 1;
+  Status refused = DecodeParams(bytes).status();
+  CHECK(absl::IsInvalidArgument(refused));
+  CHECK(Message(refused).find("format 1, of an older version") != std::string::npos);
+  CHECK(Message(refused).find("append it to a new one") != std::string::npos);
+  bytes[0] = 9;
+  CHECK(Message(DecodeParams(bytes).status()).find("use that version") != std::string::npos);
 }
 
 }  // namespace
