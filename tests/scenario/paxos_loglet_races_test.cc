@@ -244,6 +244,8 @@ TEST_CASE("Paxos: acceptors, proposers and learners live on different nodes") {
     CHECK(s.w.Leader() >= 4);
     s.CheckAll(0, 30);
     s.w.StartNode(1);
+    REQUIRE(s.w.AwaitNodes());
+    s.w.RunFor(seconds(1));
     s.w.CrashNode(2);
     s.Fill(30, 40);
     StatusOr<Sealed> sealed = s.w.Run(*s.two, s.other->Seal("next"));

@@ -284,8 +284,9 @@ void ModelWorld::Restart(size_t number) {
   CheckRecovered(number);
   Group group = group_;
   group.self = number;
-  // Ballots are used once even if two lives believe that they are the same.
-  Incarnation incarnation(twins_ ? 1 : node.life);
+  // Ballots are used once even if two lives believe that they are the same; but who lost entries
+  // may have lost its own promise, and relies on the boot number.
+  Incarnation incarnation(twins_ && !node.damaged ? 1 : node.life);
   node.core = std::make_unique<PaxosCore>(group, options_, node.state, incarnation,
                                           [this] { return random_(); });
   Flush(number);

@@ -229,6 +229,42 @@ TEST_CASE("Paxos: what reached nobody is unknown when the leadership ends, and n
   CHECK(cluster.violation() == "");
 }
 
+TEST_CASE("Paxos: what another leader got chosen in one's slot is not one's own proposal") {
+  PaxosCluster cluster("bbb");
+  cluster.Lead(0);
+  cluster.Run();
+  replicated::Token lost = cluster.Append(0, MakeBatch('a', 0, 1, std::nullopt));
+  cluster.LoseLink(0, 1);
+  cluster.LoseLink(0, 2);
+  cluster.cut = {{0, 1}, {0, 2}, {1, 0}, {2, 0}};
+  cluster.Lead(1);
+  cluster.Run();
+  replicated::Token won = cluster.Append(1, MakeBatch('b', 0, 1, std::nullopt));
+  cluster.Run();
+  CHECK(OK(cluster, won, 0));
+  // The first message that gets through tells the old leader of the command and that it is chosen.
+  auto tells_all = [](const Wire& wire) {
+    const Accept* accept = wire.request ? std::get_if<Accept>(&*wire.request) : nullptr;
+    return accept != nullptr && !accept->entries.empty() && !accept->chosen.empty();
+  };
+  bool told = false;
+  for (int i = 0; i < 100 && !told; ++i) {
+    cluster.Pass(std::chrono::milliseconds(10));
+    cluster.Tick(1);
+    for (const Wire& wire : std::vector<Wire>(cluster.wires())) {
+      if (wire.to == 0 && tells_all(wire)) {
+        cluster.cut.clear();
+        told = true;
+      }
+      cluster.Deliver(wire.id);
+    }
+  }
+  CHECK(told);
+  CHECK(Said(cluster, lost, absl::StatusCode::kUnknown));
+  CHECK(cluster.core(0).log().applied().end() == Offset(1));
+  CHECK(cluster.violation() == "");
+}
+
 TEST_CASE("Paxos: a leader that was outbid calls nothing certainly not stored") {
   PaxosCluster cluster("bbb");
   cluster.Lead(0);

@@ -233,8 +233,16 @@ void PaxosCore::Settle(Instant now) {
   while (SettleOnce(now_)) {
   }
   if (log_.applied().sealed()) election_.Stop();
-  for (Persist& persist : log_.TakePersists()) output_.persist.push_back(std::move(persist));
-  for (auto& load : learner_.TakeLoads()) output_.loads.push_back(load);
+}
+
+PaxosCore::Output PaxosCore::TakeOutput() {
+  do {
+    Settle(now_);
+    proposer_.PumpFlows(now_);
+  } while (CarryOut(proposer_.TakeOutput()));
+  output_.persist = log_.TakePersists();
+  output_.loads = learner_.TakeLoads();
+  return std::exchange(output_, {});
 }
 
 bool PaxosCore::SettleOnce(Instant now) {

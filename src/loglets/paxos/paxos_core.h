@@ -9,7 +9,8 @@
 // Safety does not depend on clocks, on who leads, or on messages arriving once or in order. Ballots
 // are {round, node, incarnation}, above every ballot that this replica has promised durably, and
 // nothing is proposed with one before it is promised here durably: so no ballot is used twice, in
-// this life or the next (FAULTS race 46).
+// this life or the next (FAULTS race 46). The incarnation alone sees to that where the journal lost
+// entries, the promise among them.
 #ifndef VLOG_LOGLETS_PAXOS_PAXOS_CORE_H_
 #define VLOG_LOGLETS_PAXOS_PAXOS_CORE_H_
 
@@ -53,7 +54,8 @@ class PaxosCore {
     std::vector<replicated::ReplicaCore::Load> loads;
     std::vector<ReplicaLog::Applied> applied;  // in slot order; for tests
   };
-  Output TakeOutput() { return std::exchange(output_, {}); }
+  // What one turn brought is sent together: many commands to a message.
+  Output TakeOutput();
 
   // As ReplicaCore; `from` and `to` are members. An answer of an append that says "sealed" means
   // that this call stored nothing: who sent the batch before does not know what became of that.

@@ -239,12 +239,16 @@ void ProposerCore::Pump(Instant now) {
   if (state_ == State::kPreparing) PumpPhase1(now);
   if (state_ == State::kPreparing && now >= give_up_at_) Resign();
   if (state_ != State::kLeading) return;
-  for (size_t member = 0; member < flows_.size(); ++member) PumpFlow(member, now);
   if (proposals_.chosen_to() > log_.chosen().slot) {
     output_.chosen = {{first_slot_, proposals_.chosen_to(), ballot_}};
   }
   bool ended = log_.applied().sealed() && proposals_.size() == 0;
   if (!ended && now >= QuorumLostAt(now)) Resign();
+}
+
+void ProposerCore::PumpFlows(Instant now) {
+  if (state_ != State::kLeading) return;
+  for (size_t member = 0; member < flows_.size(); ++member) PumpFlow(member, now);
 }
 
 Instant ProposerCore::due(Instant now) const {

@@ -69,8 +69,10 @@ class ProposerCore {
   void OnReply(size_t member, uint64_t tag, const StatusOr<Reply>& reply, Instant now);
   void OnApplied(const ReplicaLog::Applied& applied, Instant now);
   void OnHelp(size_t member, LearnerCore::Help help, Instant now);
-  // Sends what can be sent now. Called after everything else, and by the clock at due().
+  // What follows from what happened; called after everything else, and by the clock at due().
   void Pump(Instant now);
+  // Sends what can be sent now.
+  void PumpFlows(Instant now);
   Instant due(Instant now) const;
 
   State state() const { return state_; }
