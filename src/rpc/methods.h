@@ -7,7 +7,7 @@
 
 namespace vlog::rpc {
 
-inline constexpr Method kNodeBase = 0x0100;            // status, membership, administration
+inline constexpr Method kNodeBase = 0x0100;  // status, membership, administration
 inline constexpr Method kNodeEnd = 0x0200;
 inline constexpr Method kMetastorePaxosBase = 0x0200;  // acceptors of the replicated register
 inline constexpr Method kSequencerBase = 0x0300;       // sequencers
