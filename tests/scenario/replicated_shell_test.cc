@@ -362,6 +362,24 @@ TEST_CASE("Replicated shell: a node that stops answers what it has taken, then n
   }
 }
 
+TEST_CASE("Replicated shell: a reader at a node that stops sees no record as trimmed") {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    CAPTURE(seed);
+    Scene s(seed);
+    s.Fill(0, 2);
+    auto read = StartTask(s.two->env, s.other->Read(Offset(0), Offset(2), 1000));
+    uint64_t steps = s.w.world.RandomBelow(12);
+    s.w.Until([&] { return steps-- == 0 || read->has_value(); });
+    auto stopped = StartTask(s.w.env(1), ReplicatedNode::Stop(*s.w.node(1)));
+    REQUIRE(s.w.Until([&] { return stopped->has_value(); }));
+    s.w.RestartNode(1);
+    REQUIRE(s.w.Until([&] { return read->has_value(); }));
+    const StatusOr<ReadResult>& result = **read;
+    CHECK_FALSE(absl::IsOutOfRange(result.status()));
+    if (result.ok()) CHECK_FALSE(result->batches.empty());
+  }
+}
+
 TEST_CASE("Replicated shell: who waits for news gets them when they are there") {
   Scene s(7);
   s.Fill(0, 2);

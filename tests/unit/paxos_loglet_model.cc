@@ -90,6 +90,7 @@ void ModelWorld::Step() {
   }
   if (Chance(full_)) nodes_[node].disk_full = !nodes_[node].disk_full;
   if (nodes_[node].disk_full) RefuseData(node);
+  if (counts_.steps % 40 == 0) CheckCopies();
 }
 
 // ---- the network ----
@@ -227,7 +228,8 @@ void ModelWorld::AnswerLoad(size_t number) {
   size_t bytes = 0;
   for (const storage::Entry& entry : node.synced) {
     bool inside = entry.count > 0 && entry.first + entry.count > load.from && entry.first < load.to;
-    if (!inside || (bytes > load.max_bytes && Chance(0.5))) continue;
+    bool reclaimed = entry.first + entry.count <= node.state.trim();
+    if (!inside || reclaimed || (bytes > load.max_bytes && Chance(0.5))) continue;
     bytes += entry.payload.size();
     found->push_back(entry);
   }

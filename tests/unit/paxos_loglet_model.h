@@ -120,6 +120,8 @@ class ModelWorld {
   // The end of a schedule, and what recovery must find; in paxos_loglet_model_end.cc.
   void CheckRecovered(size_t node);
   void CheckReads(size_t node);
+  bool Holds(const Node& node, Slot slot) const;
+  void CheckCopies();
   std::string Describe() const;
   void HealAndFinish();
   bool QuietRound();
@@ -143,6 +145,7 @@ class ModelWorld {
   std::map<replicated::Token, ClientCall> calls_;
   uint64_t next_id_ = 1;
   Offset proven_;  // the highest tail that was told or acknowledged
+  Offset trimmed_;  // the highest point that a trim asked for
   std::optional<Offset> sealed_at_;
 };
 

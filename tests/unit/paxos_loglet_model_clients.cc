@@ -86,6 +86,7 @@ void ModelWorld::StartTrim(size_t node) {
   if (!nodes_[node].up || proven_ == Offset()) return;
   replicated::Token token = next_id_++;
   Offset to(Below(proven_.value() + 1));
+  trimmed_ = std::max(trimmed_, to);
   calls_[token] = {ClientCall::Kind::kTrim, node, nodes_[node].life, 0, {}, {}, to.value()};
   nodes_[node].core->Trim(to, token, now_);
   Flush(node);

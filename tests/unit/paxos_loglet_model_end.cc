@@ -26,6 +26,31 @@ void ModelWorld::CheckRecovered(size_t number) {
   if (state.log().trim() < node.trim) Violate("a trim point was told and lost");
 }
 
+// It has the command of this chosen slot on its disk. Who lost entries is not asked.
+bool ModelWorld::Holds(const Node& node, Slot slot) const {
+  if (node.damaged) return true;
+  const MappedLog& log = node.state.log();
+  if (slot < log.end().slot) return slot >= log.begin().slot;
+  auto it = node.state.accepted().find(slot);
+  return it != node.state.accepted().end() &&
+         Truth::Identity(it->second.command) == truth_.IdentityAt(slot);
+}
+
+// What was chosen and not trimmed is never given up by so many that others could miss it.
+void ModelWorld::CheckCopies() {
+  for (Slot slot; slot < truth_.slots(); slot += 1) {
+    if (truth_.EndOf(slot) <= trimmed_) continue;
+    size_t copies = 0;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      copies += group_.members[i].votes && Holds(nodes_[i], slot);
+    }
+    if (copies < group_.write_quorum) {
+      return Violate("only " + std::to_string(copies) + " voters hold slot " +
+                     std::to_string(slot.value()));
+    }
+  }
+}
+
 // What a replica shows is what was chosen, record by record.
 void ModelWorld::CheckReads(size_t number) {
   Node& node = nodes_[number];

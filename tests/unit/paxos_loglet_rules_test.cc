@@ -332,6 +332,48 @@ TEST_CASE("Paxos: an acceptor that lost entries does not vote (DESIGN 6.3)") {
   CHECK(cluster.core(1).impaired() != "");
 }
 
+TEST_CASE("Paxos: what its leader cannot read a laggard fetches from others") {
+  PaxosCluster cluster("bbb");
+  cluster.Lead(0);
+  cluster.Run();
+  cluster.Crash(2);
+  for (uint64_t i = 0; i < 6; ++i) {
+    cluster.Append(0, MakeBatch('a', i, 1, i == 0 ? std::nullopt : std::optional(i - 1)));
+    cluster.Run();
+  }
+  cluster.Wait(std::chrono::milliseconds(100));
+  // Without its memory the leader must read, and one command is damaged since.
+  cluster.Crash(0);
+  cluster.Start(0);
+  cluster.Lead(0);
+  cluster.Run();
+  std::erase_if(cluster.node(0).synced, [](const storage::Entry& entry) {
+    StatusOr<SlotEntry> read = PaxosState::ToSlotEntry(entry);
+    return read.ok() && read->slot == Slot(3);
+  });
+  cluster.Start(2);
+  cluster.Wait(std::chrono::seconds(3));
+  CHECK(cluster.core(0).leading());
+  CHECK(cluster.core(2).log().mapped().begin() == ChosenPoint());
+  CHECK(cluster.core(2).log().mapped().end().offset == Offset(6));
+  CHECK(cluster.violation() == "");
+}
+
+TEST_CASE("Paxos: a leader whose disk hangs lets others lead") {
+  PaxosCluster cluster("bbb");
+  cluster.Lead(0);
+  cluster.Run();
+  cluster.node(0).slow = true;
+  replicated::Token token = cluster.Append(0, MakeBatch('a', 0, 1, std::nullopt));
+  cluster.Wait(std::chrono::milliseconds(500));
+  CHECK(OK(cluster, token, 0));
+  CHECK(cluster.core(0).leading());
+  cluster.Wait(std::chrono::milliseconds(1500));
+  CHECK_FALSE(cluster.core(0).leading());
+  CHECK((cluster.core(1).leading() || cluster.core(2).leading()));
+  CHECK(cluster.violation() == "");
+}
+
 TEST_CASE("Paxos: a full disk refuses, keeps what it has, and goes on") {
   PaxosCluster cluster("b");
   cluster.Lead(0);

@@ -49,13 +49,14 @@ TEST_CASE("Paxos state: a checkpoint of the journal says all of it") {
   state.Apply(PaxosState::AcceptEntry(0, BatchIn(0, kFirst, 'a', 3), Slot(0)));
   state.Apply(PaxosState::AcceptEntry(3, BatchIn(1, kFirst, 'b', 2), Slot(1)));
   state.Apply(PaxosState::AcceptEntry(5, {Slot(3), kSecond, Command::OfSeal("next")}, Slot(1)));
-  state.Apply(PaxosState::TrimEntry(6, Offset(1), Slot(1)));
+  state.Apply(PaxosState::TrimEntry(6, Offset(4), Slot(1), Slot(1)));
   PaxosState copy;
   REQUIRE(copy.Decode(state.Encode()).ok());
   CHECK(copy.Encode() == state.Encode());
   CHECK(copy.promised() == kSecond);
-  CHECK(copy.log().trim() == Offset(1));
-  CHECK(copy.trim() == 1);
+  CHECK(copy.log().trim() == Offset(3));
+  CHECK(copy.history().base().index == 1);
+  CHECK(copy.trim() == 3);
   REQUIRE(copy.accepted().contains(Slot(3)));
   CHECK(copy.accepted().at(Slot(3)).command.body.view() == "next");
   copy.CheckInvariants();
@@ -78,7 +79,7 @@ TEST_CASE("Paxos state: who lost entries never serves what may have lost") {
   CHECK(copy.impaired());
 }
 
-TEST_CASE("Paxos state: a trim keeps what a laggard at the trim point needs, and no more") {
+TEST_CASE("Paxos state: a trim keeps what a laggard at the base needs, and no more") {
   MappedLog log;
   log.Append(kFirst, 3, 0, 3);    // slot 0: offsets 0..2
   log.Append(kFirst, 0, 3, 1);    // slot 1: a no-op
@@ -88,10 +89,10 @@ TEST_CASE("Paxos state: a trim keeps what a laggard at the trim point needs, and
   CHECK(log.Find({Slot(3), Offset(7)})->from == 14);
   CHECK(log.Find({Slot(1), Offset(3)})->from == 3);
   CHECK_FALSE(log.Find({Slot(3), Offset(99)}).has_value());
-  log.Trim(Offset(5));
-  CHECK(log.lowest_needed() == 12);
+  log.Trim(Offset(5), {Slot(2), Offset(3)});
+  CHECK(log.lowest_needed() == 10);
   CHECK_FALSE(log.Find({Slot(0), Offset(0)}).has_value());
-  CHECK_FALSE(log.Find({Slot(2), Offset(3)}).has_value());
+  CHECK(log.Find({Slot(2), Offset(3)})->from == 10);
   CHECK(log.Find({Slot(3), Offset(7)})->to == 16);
   CHECK(log.FindRecords(Offset(5), Offset(9)).from == 12);
   CHECK(log.OffsetOf(Slot(3), 14) == Offset(7));
@@ -99,7 +100,11 @@ TEST_CASE("Paxos state: a trim keeps what a laggard at the trim point needs, and
   REQUIRE(runs.size() == 1);
   CHECK(runs[0] == BallotRun{Slot(2), Slot(4), kSecond});
   log.CheckInvariants();
-  log.Trim(Offset(9));
+  log.Trim(Offset(8), {Slot(3), Offset(7)});
+  CHECK(log.lowest_needed() == 14);
+  CHECK_FALSE(log.Find({Slot(2), Offset(3)}).has_value());
+  log.CheckInvariants();
+  log.Trim(Offset(9), log.end());
   CHECK_FALSE(log.lowest_needed().has_value());
   log.CheckInvariants();
 }

@@ -56,6 +56,7 @@ std::string Truth::Applied(const ReplicaLog::Applied& applied) {
   if (applied.slot == slots()) {
     chosen_.push_back(identity);
     results_.push_back(Judge(applied.command));
+    ends_.push_back(end_);
   }
   const std::string& first = chosen_[applied.slot.value()];
   if (first != identity) return "both " + first + " and " + identity + At(applied.slot);

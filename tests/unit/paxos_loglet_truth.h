@@ -30,6 +30,8 @@ class Truth {
 
   // Of what was applied anywhere.
   Offset end() const { return end_; }
+  // Of the records up to this slot, with its own.
+  Offset EndOf(Slot slot) const { return ends_[slot.value()]; }
   Slot slots() const { return Slot(chosen_.size()); }
   bool sealed() const { return sealed_; }
   bool chosen(Slot slot) const { return slot < slots(); }
@@ -52,6 +54,7 @@ class Truth {
   std::map<std::pair<Ballot, Slot>, std::string> proposed_;
   std::vector<std::string> chosen_;  // by slot: what was applied first
   std::vector<Result> results_;
+  std::vector<Offset> ends_;
   std::map<Slot, std::string> states_;
   std::map<WriterId, SeqNo> last_;
   std::map<std::pair<WriterId, SeqNo>, std::pair<Offset, uint32_t>> places_;

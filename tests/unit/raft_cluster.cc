@@ -130,6 +130,7 @@ void RaftCluster::Sync(size_t number) {
   if (!node.up || node.unsynced.empty()) return;
   ReplicaCore::Persist done = std::move(node.unsynced.front());
   node.unsynced.pop_front();
+  node.durable.Apply(done.entry);
   node.synced.push_back(std::move(done.entry));
   node.core->Persisted(done.ticket, now_);
   Flush(number);
@@ -168,6 +169,7 @@ void RaftCluster::Crash(size_t number, size_t kept) {
     node.synced.push_back(node.unsynced[i].entry);
   }
   node.unsynced.clear();
+  node.durable = Recover(node, false);
   node.loads.clear();
   node.led = false;
   ++node.life;
@@ -276,6 +278,7 @@ Token RaftCluster::Seal(size_t number, const std::string& proposal) {
 
 Token RaftCluster::Trim(size_t number, Offset to) {
   Token token = next_token_++;
+  trimmed_ = std::max(trimmed_, to);
   core(number).Trim(to, token, now_);
   Flush(number);
   return token;

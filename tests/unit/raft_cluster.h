@@ -36,6 +36,7 @@ class RaftCluster {
     bool damaged = false;  // its journal lost something: known at the next start
     uint64_t life = 1;
     std::vector<storage::Entry> synced;
+    RaftState durable;  // what they amount to
     std::deque<ReplicaCore::Persist> unsynced;
     std::deque<ReplicaCore::Load> loads;
     std::unique_ptr<RaftCore> core;
@@ -108,6 +109,8 @@ class RaftCluster {
   uint64_t lazy = 0;
   // "" or the first rule that was broken.
   const std::string& violation() const { return violation_; }
+  // What is decided and not trimmed is never given up by so many that others could miss it.
+  void CheckCopies();
   void Violate(const std::string& what) {
     if (violation_.empty()) violation_ = what;
   }
@@ -159,7 +162,8 @@ class RaftCluster {
   std::map<Token, BatchHeader> appends_;
   std::map<Token, Offset> at_least_;  // of a tail check: what was known when it began
   std::set<Token> seals_;
-  Offset floor_;  // what was acknowledged, or told as the tail
+  Offset trimmed_;  // the highest point that a trim asked for
+  Offset floor_;    // what was acknowledged, or told as the tail
   std::optional<Offset> sealed_at_;
   void Claim(Offset at, RecordId id, const char* who);
   void Judge(Token token, const StatusOr<Offset>& result);

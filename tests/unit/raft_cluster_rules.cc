@@ -149,6 +149,23 @@ void RaftCluster::Check(size_t number) {
   node.commit_seen = std::max(node.commit_seen, core.log().commit());
 }
 
+void RaftCluster::CheckCopies() {
+  for (const auto& [index, decided] : committed_) {
+    auto known = entries_.find({index, decided.term.value()});
+    if (known == entries_.end() || known->second.begin <= trimmed_) continue;
+    size_t copies = 0;
+    for (const Node& node : nodes_) {
+      const RaftState& state = node.durable;
+      bool held = Index(index) > state.start().index && state.TermAt(Index(index)) == decided.term;
+      copies += held || node.damaged;
+    }
+    if (copies <= nodes_.size() / 2) {
+      return Violate("only " + std::to_string(copies) + " replicas hold entry " +
+                     std::to_string(index));
+    }
+  }
+}
+
 // "2 follower, term 3, log 0..7 of term 3, commit 6, applied 6 (9 records), sealed".
 std::string RaftCluster::Describe(size_t number) const {
   const Node& node = nodes_[number];

@@ -27,7 +27,10 @@ class Model {
   std::string Run(size_t steps) {
     cluster_.Campaign(0, true);
     size_t seal_from = Chance(0.5) ? steps / 2 : steps;
-    for (size_t i = 0; i < steps && cluster_.violation().empty(); ++i) Step(i >= seal_from);
+    for (size_t i = 0; i < steps && cluster_.violation().empty(); ++i) {
+      Step(i >= seal_from);
+      if (i % 100 == 0) cluster_.CheckCopies();
+    }
     if (std::getenv("RAFT_TRACE") != nullptr) {
       cluster_.on_event = [this](const std::string& text) {
         std::printf("%8.3f %s\n", double(cluster_.now().since_start().count()) / 1e9, text.c_str());
@@ -51,8 +54,9 @@ class Model {
     options.flow.window = 1 + Below(4);
     options.flow.request_bytes = Chance(0.5) ? 1 : 200;
     options.flow.most_heartbeats = 1 + Below(4);
-    options.cache_bytes = Chance(0.5) ? 0 : 4 << 20;
-    options.max_load_bytes = 1 + Below(20);
+    options.cache_bytes = Chance(0.3) ? 0 : Chance(0.5) ? Below(1500) : 4 << 20;
+    options.flow.window_bytes = Chance(0.7) ? 1 << 20 : 1 + Below(300);
+    options.max_load_bytes = 1 + Below(Chance(0.5) ? 20 : 200);
     return options;
   }
   uint64_t Below(uint64_t bound) { return random_() % bound; }
@@ -114,7 +118,10 @@ class Model {
     cluster_.Advance(milliseconds(Chance(0.05) ? Below(400) : Below(12)));
     for (size_t i = 0; i < cluster_.size(); ++i) {
       bool due = Up(i) && !Paused(i) && cluster_.core(i).next_tick() <= cluster_.now();
-      if (due) cluster_.Tick(i);
+      if (!due) continue;
+      cluster_.Tick(i);
+      bool spins = cluster_.lazy == 0 && cluster_.core(i).next_tick() <= cluster_.now();
+      if (spins) cluster_.Violate("a timer is due although nothing is to be done");
     }
   }
 

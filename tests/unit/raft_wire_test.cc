@@ -150,7 +150,7 @@ TEST_CASE("Raft kind: parameters in which not all vote, or too few write, are re
   std::vector<Replica> members;
   for (uint64_t i = 1; i <= 3; ++i) members.push_back({NodeId(i), DiskId(99 + i)});
   CHECK(CheckParams(*replicated::MakeParams(members)).ok());
-  CHECK(CheckParams(*replicated::MakeParams(members, 3)).ok());
+  CHECK(absl::IsInvalidArgument(CheckParams(*replicated::MakeParams(members, 3))));
   CHECK(absl::IsInvalidArgument(CheckParams(*replicated::MakeParams(members, 1))));
   replicated::Params params = *replicated::MakeParams(members);
   params.members[2].votes = false;

@@ -92,6 +92,23 @@ TEST_CASE(
   CHECK(params->write_quorum == 2);
 }
 
+TEST_CASE("Replicated placement: a smaller successor's quorum is a majority, as SEAL needs it") {
+  Wanted wanted;
+  wanted.previous = Previous({1, 2, 3, 4, 5});
+  wanted.policy.copies = 3;
+  StatusOr<Params> params = Choose(wanted, {}, Answering({1, 2, 3, 4, 5}));
+  REQUIRE(params.ok());
+  CHECK(params->write_quorum == 2);
+  // A kind that knows majorities only has one although the policy was made for another kind.
+  wanted.policy.write_quorum = 3;
+  CHECK(Choose(wanted, {}, Answering({1, 2, 3, 4, 5}))->write_quorum == 3);
+  wanted.majority = true;
+  CHECK(Choose(wanted, {}, Answering({1, 2, 3, 4, 5}))->write_quorum == 2);
+  // Of a new loglet the operator is told: the kind refuses it.
+  wanted.previous.reset();
+  CHECK(Choose(wanted, Nodes({1, 2, 3}), Answering({1, 2, 3}))->write_quorum == 3);
+}
+
 TEST_CASE("Replicated placement: a quorum that nobody can be elected with is not proposed") {
   // 1 of 5 acknowledges, so an election needs all 5.
   Wanted wanted;

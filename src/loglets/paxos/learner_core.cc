@@ -23,14 +23,18 @@ void LearnerCore::Ask(Asker asker, ChosenPoint from) {
     help_.push_back({asker, {}, from, std::nullopt});
     return;
   }
-  if (from.offset >= log_.mapped().trim() && log_.FindChosen(from.slot) != nullptr) {
+  if (from.slot < log_.mapped().begin().slot) {
+    // Given up: never answered as if it were empty (FAULTS race 35).
+    help_.push_back({asker, {}, from, log_.MakeCheckpoint()});
+    return;
+  }
+  if (log_.FindChosen(from.slot) != nullptr) {
     help_.push_back(FromMemory(asker, from));
     return;
   }
   std::optional<MappedLog::Piece> piece = log_.mapped().Find(from);
   if (!piece) {
-    // Trimmed, or never held here: never answered as if it were empty (FAULTS race 35).
-    help_.push_back({asker, {}, from, log_.MakeCheckpoint()});
+    help_.push_back({asker, {}, from, std::nullopt});
     return;
   }
   uint64_t id = next_load_++;
@@ -64,7 +68,7 @@ void LearnerCore::Loaded(uint64_t id, StatusOr<std::vector<storage::Entry>> entr
 
 void LearnerCore::OnPiece(const Loading& loading, StatusOr<std::vector<storage::Entry>> entries) {
   Help help{*loading.asker, {}, loading.from, std::nullopt};
-  // What was trimmed meanwhile has no piece any more.
+  // What was given up meanwhile has no piece any more.
   std::optional<MappedLog::Piece> piece = log_.mapped().Find(loading.from);
   if (entries.ok() && piece) {
     for (const storage::Entry& entry : *entries) {
@@ -75,9 +79,7 @@ void LearnerCore::OnPiece(const Loading& loading, StatusOr<std::vector<storage::
       help.chosen.push_back(*std::move(read));
     }
   }
-  // What is lost or trimmed here others may still have; the laggard goes on without it.
-  bool gone = !piece || entries.ok() || absl::IsDataLoss(entries.status());
-  if (help.chosen.empty() && gone) help.checkpoint = log_.MakeCheckpoint();
+  // What cannot be read here others may still have: the laggard asks them.
   help_.push_back(std::move(help));
 }
 

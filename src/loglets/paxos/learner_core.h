@@ -1,5 +1,6 @@
 // What a replica gives to others that lag behind: chosen commands from memory or from its journal,
-// or a checkpoint where they are trimmed (DESIGN 6.3). Pure; part of PaxosCore.
+// or a checkpoint where they were given up because they are trimmed (DESIGN 6.3). Pure; part of
+// PaxosCore.
 #ifndef VLOG_LOGLETS_PAXOS_LEARNER_CORE_H_
 #define VLOG_LOGLETS_PAXOS_LEARNER_CORE_H_
 
@@ -24,7 +25,7 @@ class LearnerCore {
   // `log` outlives it.
   LearnerCore(ReplicaLog& log, const PaxosOptions& options) : log_(log), options_(options) {}
 
-  // What a laggard at a certain point is given. Neither: nothing can be given now.
+  // What a laggard at a certain point is given. Neither: it cannot be read here.
   struct Help {
     Asker to;
     std::vector<SlotEntry> chosen;  // from there on, with ballots that prove them as chosen

@@ -24,15 +24,15 @@ void MappedLog::MoveTo(ChosenPoint to) {
   ballots_.clear();
   lowest_.reset();
   begin_ = end_ = to;
+  trim_ = std::max(trim_, to.offset);
 }
 
-void MappedLog::Trim(Offset to) {
-  VLOG_CHECK(to <= end_.offset, "only what is held is trimmed");
-  if (to <= trim_) return;
-  trim_ = to;
-  if (to < begin_.offset) return;
-  std::optional<replicated::LogMap::Run> run = map_.FindOffset(to);
-  begin_ = run ? ChosenPoint{Slot(run->index), run->offset} : end_;
+void MappedLog::Trim(Offset to, ChosenPoint base) {
+  trim_ = std::max(trim_, to);
+  VLOG_CHECK(trim_ <= end_.offset && base.slot <= end_.slot, "only what is held is trimmed");
+  VLOG_CHECK(base.offset <= trim_, "only what is trimmed is given up");
+  if (base <= begin_) return;
+  begin_ = base;
   map_.ForgetBelow(begin_.slot.value());
   while (!ballots_.empty() && ballots_.front().to <= begin_.slot) ballots_.pop_front();
   if (!ballots_.empty()) ballots_.front().from = std::max(ballots_.front().from, begin_.slot);
@@ -44,15 +44,15 @@ void MappedLog::FindLowest() {
   uint64_t index = begin_.slot.value();
   while (std::optional<replicated::LogMap::Run> run = map_.FindIndex(index)) {
     uint64_t needed = run->position;
-    // What lies below the trim point in the run that holds it is not needed.
-    if (run->offset < trim_) needed += std::min(trim_, run->end_offset) - run->offset;
+    bool records = run->end_offset > run->offset;
+    if (records && run->offset < begin_.offset) needed += begin_.offset - run->offset;
     lowest_ = std::min(lowest_.value_or(needed), needed);
     index = run->end_index;
   }
 }
 
 std::optional<MappedLog::Piece> MappedLog::Find(ChosenPoint at) const {
-  if (at.slot < begin_.slot || at.offset < trim_) return std::nullopt;
+  if (at.slot < begin_.slot) return std::nullopt;
   std::optional<replicated::LogMap::Run> run = map_.FindIndex(at.slot.value());
   if (!run || at.offset < run->offset) return std::nullopt;
   Piece piece;
@@ -74,8 +74,7 @@ replicated::ReplicaCore::Place MappedLog::FindRecords(Offset from, Offset to) co
   std::optional<replicated::LogMap::Run> run;
   if (from >= trim_) run = map_.FindOffset(from);
   if (!run) {
-    Offset next = std::max(begin_.offset, trim_);
-    place.next = from < next && next < end_.offset ? next : kMaxOffset;
+    place.next = from < trim_ && trim_ < end_.offset ? trim_ : kMaxOffset;
     return place;
   }
   Offset until = std::min(to, run->end_offset);
@@ -138,7 +137,7 @@ void MappedLog::Decode(Decoder& in) {
 
 void MappedLog::CheckInvariants() const {
   VLOG_CHECK(begin_ <= end_ && begin_.offset <= end_.offset, "what is held has an order");
-  VLOG_CHECK(trim_ <= end_.offset, "only what is chosen is trimmed");
+  VLOG_CHECK(begin_.offset <= trim_ && trim_ <= end_.offset, "only what is trimmed is given up");
   Slot at = begin_.slot;
   for (const BallotRun& run : ballots_) {
     VLOG_CHECK(run.from == at && run.from < run.to, "ballot runs follow each other");

@@ -1,10 +1,11 @@
 // The part of the chosen prefix that lies in a replica's journal: where its records are, and which
 // ballots its commands have. Pure; the same in the journal's stream state and in the running core.
 //
-//   ---- trimmed ----|---- held without a hole, each slot chosen ----|
-//                  begin                                            end()
+//   -- given up --|---- held without a hole, each slot chosen ----|
+//               begin()      trim()                            end()
 //
-// Invariants: begin <= end(); trim() <= end().offset; ballot runs cover [begin, end) in order.
+// Invariants: begin <= end; begin().offset <= trim() <= end().offset; ballot runs cover [begin, end)
+// in order.
 #ifndef VLOG_LOGLETS_PAXOS_MAPPED_LOG_CORE_H_
 #define VLOG_LOGLETS_PAXOS_MAPPED_LOG_CORE_H_
 
@@ -29,8 +30,9 @@ class MappedLog {
   void Append(const Ballot& ballot, uint32_t records, uint64_t position, uint32_t positions);
   // Gives up all that is held and goes on at `to`, above end(), because a checkpoint says so.
   void MoveTo(ChosenPoint to);
-  // Gives up the records below `to`. REQUIRES: to <= end().offset.
-  void Trim(Offset to);
+  // Shows no record below `to` any more, and gives up the slots below `base`, whose records lie
+  // below `to`. REQUIRES: to <= end().offset.
+  void Trim(Offset to, ChosenPoint base);
 
   // Where the commands from `at` on lie: [from, to) of the stream, all of one run; they end at
   // `next`. None: not held any more, or `at` is not where a command begins.

@@ -76,11 +76,10 @@ struct BallotRun {
 };
 
 // What the chosen prefix below `slot` amounts to, for replicas that cannot be given its commands
-// any more because they are trimmed. `promised` is at least every ballot below `slot`.
+// any more: all its records are trimmed. `promised` is at least every ballot below `slot`.
 struct Checkpoint {
   Slot slot;
   Ballot promised;
-  Offset trim;
   replicated::AppliedState applied;
 };
 

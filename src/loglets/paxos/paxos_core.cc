@@ -49,6 +49,7 @@ void PaxosCore::Step(size_t from, Request request, ReplyAddress to, Instant now)
   };
   auto on_accept = [&](const Accept& accept) {
     NoteBallot(accept.ballot);
+    for (const BallotRun& run : accept.chosen) NoteChosen(run.to);
     bool admitted = acceptor_.Step(accept, to);
     if (!own && admitted) election_.HeardLeader(accept.ballot, now);
   };
@@ -60,7 +61,10 @@ void PaxosCore::Step(size_t from, Request request, ReplyAddress to, Instant now)
 }
 
 void PaxosCore::Note(const Reply& reply) {
-  auto note = [&](const auto& r) { NoteBallot(r.standing.promised); };
+  auto note = [&](const auto& r) {
+    NoteBallot(r.standing.promised);
+    NoteChosen(r.standing.chosen.slot);
+  };
   std::visit(note, reply);
 }
 
@@ -95,6 +99,24 @@ void PaxosCore::OnProbeReply(const Call& call, const StatusOr<Reply>& reply, Ins
 void PaxosCore::CatchUp(size_t member, const Standing& standing) {
   bool lags = standing.sealed && standing.chosen.slot > log_.chosen().slot;
   if (lags) Put(member, Fetch{log_.chosen()}, options_.patience, {member, 0, false});
+}
+
+void PaxosCore::WatchPrefix(Instant now) {
+  Slot chosen = log_.chosen().slot;
+  if (chosen >= told_) {
+    fetch_at_ = Instant::Max();
+  } else if (fetch_at_ == Instant::Max() || chosen != stuck_at_) {
+    stuck_at_ = chosen;
+    fetch_at_ = now + options_.patience;
+  }
+}
+
+// Whoever was to give what is missing here may be unable to read it: asks one after the other.
+void PaxosCore::FetchMissing(Instant now) {
+  fetch_at_ = now + options_.patience;
+  fetch_from_ = (fetch_from_ + 1) % group_.members.size();
+  if (fetch_from_ == group_.self) fetch_from_ = (fetch_from_ + 1) % group_.members.size();
+  Put(fetch_from_, Fetch{log_.chosen()}, options_.patience, {fetch_from_, 0, false});
 }
 
 void PaxosCore::Put(size_t to, Request request, Duration patience, Call call) {
@@ -139,6 +161,7 @@ void PaxosCore::Tick(Instant now) {
       election_.Rearm(now);
     }
   }
+  if (now >= fetch_at_) FetchMissing(now);
   if (log_.has_refused() && now >= retry_refused_at_) {
     retry_refused_at_ = now + options_.heartbeat * 4;
     log_.RetryRefused();
@@ -147,7 +170,7 @@ void PaxosCore::Tick(Instant now) {
 }
 
 Instant PaxosCore::next_tick() const {
-  Instant at = std::min(election_.deadline(), proposer_.due(now_));
+  Instant at = std::min({election_.deadline(), proposer_.due(now_), fetch_at_});
   if (log_.has_refused()) at = std::min(at, retry_refused_at_);
   for (const WaitingTrim& trim : trims_) {
     if (!trim.ticket) at = std::min(at, trim.until);
@@ -233,6 +256,7 @@ void PaxosCore::Settle(Instant now) {
   while (SettleOnce(now_)) {
   }
   if (log_.applied().sealed()) election_.Stop();
+  WatchPrefix(now_);
 }
 
 PaxosCore::Output PaxosCore::TakeOutput() {

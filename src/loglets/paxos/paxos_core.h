@@ -101,6 +101,9 @@ class PaxosCore {
   void OnProbeReply(const Call& call, const StatusOr<Reply>& reply, Instant now);
   void NoteBallot(const Ballot& ballot) { highest_seen_ = std::max(highest_seen_, ballot); }
   void Note(const Reply& reply);
+  void NoteChosen(Slot slot) { told_ = std::max(told_, slot); }
+  void WatchPrefix(Instant now);
+  void FetchMissing(Instant now);
   void CatchUp(size_t member, const Standing& standing);
   void BeginProbe(Instant now);
   void BeginBallot(Instant now);
@@ -134,6 +137,10 @@ class PaxosCore {
   std::deque<Own> own_;
   std::vector<WaitingTrim> trims_;
   Instant retry_refused_at_;
+  Slot told_;                          // somebody knows all below as chosen
+  Slot stuck_at_;                      // the first of them that is not here
+  Instant fetch_at_ = Instant::Max();  // for so long
+  size_t fetch_from_ = 0;
   Output output_;
 };
 

@@ -67,9 +67,10 @@ storage::Entry PaxosState::AcceptEntry(uint64_t position, const SlotEntry& accep
   return entry;
 }
 
-storage::Entry PaxosState::TrimEntry(uint64_t end, Offset to, Slot chosen) {
+storage::Entry PaxosState::TrimEntry(uint64_t end, Offset to, Slot base, Slot chosen) {
   storage::Entry entry = ControlEntry(kTrimEntry, end, Ballot(), chosen);
   PutFixed(&entry.meta, to.value());
+  PutFixed(&entry.meta, base.value());
   return entry;
 }
 
@@ -77,7 +78,6 @@ storage::Entry PaxosState::MoveEntry(uint64_t position, const Checkpoint& checkp
   storage::Entry entry = ControlEntry(kMoveEntry, position, checkpoint.promised, chosen);
   entry.count = 1;
   PutFixed(&entry.meta, checkpoint.slot.value());
-  PutFixed(&entry.meta, checkpoint.trim.value());
   std::string applied;
   checkpoint.applied.EncodeTo(&applied);
   entry.payload = Bytes(std::move(applied));
@@ -114,9 +114,8 @@ void PaxosState::Apply(const storage::Entry& entry) {
       ApplyAccept(entry);
       break;
     case kTrimEntry: {
-      // After damage the prefix may be shorter than it was.
       Offset to(in.Fixed<uint64_t>());
-      log_.Trim(std::min(to, log_.end().offset));
+      ApplyTrim(to, Slot(in.Fixed<uint64_t>()));
       break;
     }
     case kMoveEntry:
@@ -140,9 +139,17 @@ void PaxosState::ApplyAccept(const storage::Entry& entry) {
   held = {accepted->ballot, std::move(accepted->command), entry.first};
 }
 
+void PaxosState::ApplyTrim(Offset to, Slot base) {
+  // Its writer may have kept the state there although it was not time to.
+  if (base == log_.end().slot) history_.Keep(base.value(), applied_);
+  history_.SetBase(base.value());
+  // After damage the prefix may be shorter than it was.
+  Slot begin(history_.base().index);
+  log_.Trim(std::min(to, log_.end().offset), {begin, history_.base().end()});
+}
+
 void PaxosState::ApplyMove(const storage::Entry& entry, Decoder& in) {
   Slot slot(in.Fixed<uint64_t>());
-  Offset trim(in.Fixed<uint64_t>());
   StatusOr<replicated::AppliedState> applied =
       replicated::AppliedState::Decode(entry.payload.view());
   VLOG_CHECK(in.ok() && applied.ok(), "a checkpoint was valid when it was taken");
@@ -150,7 +157,7 @@ void PaxosState::ApplyMove(const storage::Entry& entry, Decoder& in) {
   end_ += entry.count;
   if (slot <= log_.end().slot) return;
   log_.MoveTo({slot, applied->end()});
-  log_.Trim(trim);
+  history_.Reset(slot.value(), *applied);
   applied_ = *std::move(applied);
   accepted_.erase(accepted_.begin(), accepted_.lower_bound(slot));
 }
@@ -167,6 +174,7 @@ void PaxosState::Learn(Slot chosen) {
     uint32_t records = ApplyCommand(applied_, held.command, &result);
     log_.Append(held.ballot, records, held.position, held.command.positions());
     accepted_.erase(it);
+    history_.Note(log_.end().slot.value(), applied_);
   }
 }
 
@@ -200,6 +208,7 @@ std::string PaxosState::Encode() const {
   std::string applied;
   applied_.EncodeTo(&applied);
   PutString(&out, applied);
+  history_.EncodeTo(&out);
   log_.EncodeTo(&out);
   for (const auto& [slot, held] : accepted_) {
     PutFixed(&out, slot.value());
@@ -225,6 +234,9 @@ Status PaxosState::Decode(std::string_view data) {
   StatusOr<replicated::AppliedState> applied = replicated::AppliedState::Decode(in.String());
   VLOG_RETURN_IF_ERROR(applied);
   applied_ = *std::move(applied);
+  StatusOr<replicated::AppliedHistory> history = replicated::AppliedHistory::Decode(in);
+  VLOG_RETURN_IF_ERROR(history);
+  history_ = *std::move(history);
   log_.Decode(in);
   while (in.ok() && in.remaining() > 0) {
     Accepted& held = accepted_[Slot(in.Fixed<uint64_t>())];
@@ -240,7 +252,9 @@ Status PaxosState::Decode(std::string_view data) {
 
 void PaxosState::CheckInvariants() const {
   log_.CheckInvariants();
+  history_.CheckInvariants();
   VLOG_CHECK(applied_.end() == log_.end().offset, "what is mapped is applied");
+  VLOG_CHECK(history_.base().index == log_.begin().slot.value(), "what is held begins at the base");
   VLOG_CHECK(accepted_.empty() || accepted_.begin()->first >= log_.end().slot,
              "what is chosen and applied is not kept as accepted");
   for (const auto& [slot, held] : accepted_) {

@@ -20,7 +20,7 @@
 
 #include "loglets/paxos/mapped_log_core.h"
 #include "loglets/paxos/messages.h"
-#include "loglets/replicated/applied_core.h"
+#include "loglets/replicated/applied_history_core.h"
 #include "storage/stream_table.h"
 
 namespace vlog::loglets::paxos {
@@ -30,7 +30,7 @@ inline constexpr char kPaxosStreamKind[] = "paxos-replica";
 enum PaxosEntryType : uint16_t {
   kPromiseEntry = 1,  // `first` of what covers no positions: the stream's durable end
   kAcceptEntry = 2,   // a command in a slot; covers positions
-  kTrimEntry = 3,
+  kTrimEntry = 3,    // of records; and the slot below which commands are given up
   // A checkpoint was taken; payload: the applied state. Covers one position: if it is lost, that
   // shows before anything behind it is believed.
   kMoveEntry = 4,
@@ -49,7 +49,7 @@ class PaxosState final : public storage::StreamState {
   // The entries; the shell sets their stream. `chosen`: what the writer knew, see above.
   static storage::Entry PromiseEntry(uint64_t end, const Ballot& ballot, Slot chosen);
   static storage::Entry AcceptEntry(uint64_t position, const SlotEntry& entry, Slot chosen);
-  static storage::Entry TrimEntry(uint64_t end, Offset to, Slot chosen);
+  static storage::Entry TrimEntry(uint64_t end, Offset to, Slot base, Slot chosen);
   static storage::Entry MoveEntry(uint64_t position, const Checkpoint& checkpoint, Slot chosen);
   // The command of an accept entry that was read back; kDataLoss. Its body is not validated.
   static StatusOr<SlotEntry> ToSlotEntry(const storage::Entry& entry);
@@ -67,12 +67,14 @@ class PaxosState final : public storage::StreamState {
   const std::map<Slot, Accepted>& accepted() const { return accepted_; }
   const MappedLog& log() const { return log_; }
   const replicated::AppliedState& applied() const { return applied_; }
+  const replicated::AppliedHistory& history() const { return history_; }
 
   // CHECKs what is said above.
   void CheckInvariants() const;
 
  private:
   void ApplyAccept(const storage::Entry& entry);
+  void ApplyTrim(Offset to, Slot base);
   void ApplyMove(const storage::Entry& entry, Decoder& in);
   void Learn(Slot chosen);
   void Impair();
@@ -82,7 +84,8 @@ class PaxosState final : public storage::StreamState {
   uint64_t end_ = 0;
   std::map<Slot, Accepted> accepted_;  // at log_.end().slot and above
   MappedLog log_;
-  replicated::AppliedState applied_;  // of the slots below log_.end().slot
+  replicated::AppliedState applied_;    // of the slots below log_.end().slot
+  replicated::AppliedHistory history_;  // its base is where log_ begins
 };
 
 // Applies a command and says how many records it holds: 0 if it is void, a no-op or SEAL.

@@ -72,7 +72,7 @@ void ProposerCore::Lead(Instant now) {
   }
   phase1_.reset();
   flows_.assign(group_.members.size(), PeerFlow(options_, first_slot_, now));
-  chosen_at_ = now;
+  chosen_at_ = mapped_at_ = now;
   for (Queued& queued : std::exchange(queued_, {})) Admit(std::move(queued), now);
 }
 
@@ -242,8 +242,17 @@ void ProposerCore::Pump(Instant now) {
   if (proposals_.chosen_to() > log_.chosen().slot) {
     output_.chosen = {{first_slot_, proposals_.chosen_to(), ballot_}};
   }
+  Slot mapped = log_.mapped().end().slot;
+  if (mapped != std::exchange(mapped_, mapped) || mapped == log_.chosen().slot) mapped_at_ = now;
   bool ended = log_.applied().sealed() && proposals_.size() == 0;
-  if (!ended && now >= QuorumLostAt(now)) Resign();
+  if (!ended && now >= std::min(QuorumLostAt(now), DiskHangsAt())) Resign();
+}
+
+// When this node's own disk will have hung for too long: what is chosen by others piles up in
+// memory. (One that refuses is no reason: it serves what it has.)
+Instant ProposerCore::DiskHangsAt() const {
+  bool behind = log_.mapped().end().slot < log_.chosen().slot && !log_.has_refused();
+  return behind ? mapped_at_ + options_.patience : Instant::Max();
 }
 
 void ProposerCore::PumpFlows(Instant now) {
@@ -263,7 +272,7 @@ Instant ProposerCore::due(Instant now) const {
     return at;
   }
   bool ended = log_.applied().sealed() && proposals_.size() == 0;
-  Instant at = ended ? Instant::Max() : QuorumLostAt(now);
+  Instant at = ended ? Instant::Max() : std::min(QuorumLostAt(now), DiskHangsAt());
   for (size_t member = 0; member < flows_.size(); ++member) {
     at = std::min(at, FlowDue(member, now));
   }

@@ -115,6 +115,7 @@ class ProposerCore {
   Instant FlowDue(size_t member, Instant now) const;
   bool Retired(size_t member, Instant now) const;
   Instant QuorumLostAt(Instant now) const;
+  Instant DiskHangsAt() const;
   // Clients; in proposer_core.cc.
   void Admit(Queued queued, Instant now);
   void AdmitAppend(Batch batch, replicated::Token token, Instant now);
@@ -148,6 +149,8 @@ class ProposerCore {
   uint64_t round_ = 0;
   Instant chosen_at_;   // when something became chosen last
   Instant full_until_;  // this node's disk refused a command
+  Slot mapped_;         // what this node's disk has of the chosen prefix
+  Instant mapped_at_;   // when it got on, or had nothing to do
   uint64_t next_tag_ = 1;
   Output output_;
 };

@@ -22,6 +22,7 @@ ReplicaLog::ReplicaLog(const PaxosState& recovered, size_t cache_bytes)
       impaired_(recovered.impaired()),
       chosen_(recovered.log().end().slot),
       applied_(recovered.applied()),
+      history_(recovered.history()),
       mapped_(recovered.log()),
       durable_end_(recovered.end()),
       end_(recovered.end()) {
@@ -107,7 +108,10 @@ std::optional<Ticket> ReplicaLog::Install(Checkpoint checkpoint) {
 std::optional<Ticket> ReplicaLog::Trim(Offset to) {
   VLOG_CHECK(to <= mapped_.end().offset, "a replica trims what it has applied and holds");
   if (to <= mapped_.trim()) return std::nullopt;
-  return Write(PaxosState::TrimEntry(durable_end_, to, mapped_.end().slot), true);
+  Slot end = mapped_.end().slot;
+  if (end == chosen_ && to == applied_.end()) history_.Keep(end.value(), applied_);
+  Slot base(history_.Choose(end.value(), to).index);
+  return Write(PaxosState::TrimEntry(durable_end_, to, base, end), true);
 }
 
 // ---- what became of it ----
@@ -135,7 +139,9 @@ void ReplicaLog::Persisted(Ticket ticket) {
     OnCommandDurable(done);
   } else if (done.entry.type == kTrimEntry) {
     in.Fixed<uint64_t>();  // what was chosen
-    mapped_.Trim(Offset(in.Fixed<uint64_t>()));
+    Offset to(in.Fixed<uint64_t>());
+    history_.SetBase(in.Fixed<uint64_t>());
+    mapped_.Trim(to, {Slot(history_.base().index), history_.base().end()});
   } else if (done.entry.type == kMoveEntry) {
     OnMoveDurable(*std::move(done.checkpoint));
   }
@@ -160,7 +166,7 @@ void ReplicaLog::OnMoveDurable(Checkpoint checkpoint) {
   if (checkpoint.slot <= mapped_.end().slot) return;
   Offset offset = checkpoint.applied.end();
   mapped_.MoveTo({checkpoint.slot, offset});
-  mapped_.Trim(checkpoint.trim);
+  history_.Reset(checkpoint.slot.value(), checkpoint.applied);
   Erase(held_.begin(), held_.lower_bound(checkpoint.slot));
   refused_.erase(refused_.begin(), refused_.lower_bound(checkpoint.slot));
   if (checkpoint.slot <= chosen_) return;
@@ -291,6 +297,7 @@ void ReplicaLog::ApplyOne(Held& held) {
   Applied event{entry.slot, entry.ballot, entry.command, {}};
   held.records = ApplyCommand(applied_, entry.command, &event.result);
   chosen_ += 1;
+  history_.Note(chosen_.value(), applied_);
   applied_events_.push_back(std::move(event));
 }
 
@@ -314,7 +321,7 @@ void ReplicaLog::MapDurable() {
 }
 
 const SlotEntry* ReplicaLog::FindChosen(Slot slot) const {
-  // What is trimmed is given to nobody, cached or not: its ballot is forgotten.
+  // What was given up is given to nobody, cached or not: its ballot is forgotten.
   if (slot < mapped_.begin().slot || slot >= chosen_) return nullptr;
   auto cached = cache_.find(slot);
   if (cached != cache_.end()) return &cached->second;
@@ -324,11 +331,14 @@ const SlotEntry* ReplicaLog::FindChosen(Slot slot) const {
 }
 
 Checkpoint ReplicaLog::MakeCheckpoint() const {
-  return {chosen_, promised_, mapped_.trim(), applied_};
+  return {mapped_.begin().slot, promised_, *history_.base().state};
 }
 
 void ReplicaLog::CheckInvariants() const {
   mapped_.CheckInvariants();
+  history_.CheckInvariants();
+  VLOG_CHECK(history_.base().index == mapped_.begin().slot.value(),
+             "what is held begins at the base");
   VLOG_CHECK(mapped_.end().slot <= chosen_, "what is mapped is applied");
   VLOG_CHECK(mapped_.end().offset <= applied_.end(), "what is mapped is applied");
   VLOG_CHECK(promised_durably_ <= promised_, "what is durable was promised");

@@ -3,7 +3,7 @@
 // share it. Pure.
 //
 //   slots   |-- mapped: applied and durable here --|-- applied, on its way --|-- accepted --|
-//                                           mapped().end()               chosen()
+//           base                            mapped().end()               chosen()
 //
 // Rules, in release builds too:
 // - What tells of a promise or an accept waits for its ticket to be settled.
@@ -84,6 +84,8 @@ class ReplicaLog {
   std::optional<Ticket> Trim(Offset to);
   // A chosen command that is in memory with its body.
   const SlotEntry* FindChosen(Slot slot) const;
+  // For who lacks what was given up here. Never of anything newer: what it holds above may be the
+  // copies that a quorum counts on.
   Checkpoint MakeCheckpoint() const;
   // True once after slots were passed over by a checkpoint: they were not applied one by one.
   bool TakeMoved() { return std::exchange(moved_, false); }
@@ -147,6 +149,7 @@ class ReplicaLog {
   std::map<Slot, Held> held_;  // at mapped_.end().slot and above
   Slot chosen_;                // all below is applied
   replicated::AppliedState applied_;
+  replicated::AppliedHistory history_;  // its base is where mapped_ begins
   MappedLog mapped_;
   std::map<Slot, SlotEntry> cache_;  // the newest mapped commands
   size_t held_bytes_ = 0;

@@ -116,7 +116,6 @@ StatusOr<std::vector<SlotEntry>> GetEntries(const std::string& rows, const Bytes
 void PutCheckpoint(const Checkpoint& checkpoint, pb::Checkpoint* out) {
   out->set_slot(checkpoint.slot.value());
   Put(checkpoint.promised, out->mutable_promised());
-  out->set_trim(checkpoint.trim.value());
   checkpoint.applied.EncodeTo(out->mutable_applied());
 }
 
@@ -126,10 +125,8 @@ StatusOr<Checkpoint> GetCheckpoint(const pb::Checkpoint& in) {
   Checkpoint checkpoint;
   checkpoint.slot = Slot(in.slot());
   checkpoint.promised = Get(in.promised());
-  checkpoint.trim = Offset(in.trim());
   checkpoint.applied = *std::move(applied);
-  bool valid = in.slot() > 0 && in.slot() < kMaxCount && Valid(checkpoint.promised) &&
-               checkpoint.trim <= checkpoint.applied.end();
+  bool valid = in.slot() > 0 && in.slot() < kMaxCount && Valid(checkpoint.promised);
   if (!valid) return Malformed("a checkpoint");
   return checkpoint;
 }

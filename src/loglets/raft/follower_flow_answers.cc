@@ -30,6 +30,7 @@ void FollowerFlow::OnReply(CallId call, const AppendReply& reply, const RaftLog&
     return;
   }
   heard_at_ = now;
+  if (std::exchange(errors_, 0) > 0) not_before_ = now;
   acked_round_ = std::max(acked_round_, sent->round);
   sealed_ = sealed_ || reply.sealed;
   if (reply.code == Code::kOk) {
@@ -75,7 +76,8 @@ void FollowerFlow::OnError(CallId call, bool lost, Instant now) {
     not_before_ = now + options_.lost_retry;
     DropLoaded();
   } else if (sent->what != What::kHeartbeat) {
-    Retreat(*sent, now + options_.retry);
+    errors_ = std::min(errors_ + 1, 5u);
+    Retreat(*sent, now + options_.retry * (1 << (errors_ - 1)));
   }
 }
 
@@ -105,7 +107,8 @@ void FollowerFlow::OnLoaded(CallId load, StatusOr<std::vector<storage::Entry>> e
                             const RaftLog& log, Instant now) {
   if (load_ != load) return;
   DropLoaded();
-  if (!entries.ok() && !absl::IsOutOfRange(entries.status())) {
+  bool lost = absl::IsOutOfRange(entries.status()) || absl::IsDataLoss(entries.status());
+  if (!entries.ok() && !lost) {
     not_before_ = now + options_.retry;
     return;
   }
@@ -121,13 +124,17 @@ void FollowerFlow::OnLoaded(CallId load, StatusOr<std::vector<storage::Entry>> e
       expected += 1;
     }
   }
-  // Trimmed meanwhile, or damaged here.
-  if (loaded_.empty()) state_ = State::kMoveUp;
+  if (!loaded_.empty()) return;
+  not_before_ = now + options_.retry;
+  // If it was not given up meanwhile, it is damaged here.
+  unreadable_ = log.state().TermAt(Index(next_.value() - 1)).has_value();
 }
 
 void FollowerFlow::Wake(Instant now) {
   heard_at_ = now;
   not_before_ = std::min(not_before_, now);
+  // Who restarts may have to be told again.
+  sealed_ = false;
 }
 
 }  // namespace vlog::loglets::raft

@@ -19,7 +19,7 @@ FollowerFlow::Next FollowerFlow::TakeNext(const Leader& leader, CallId call, Ins
     Next next;
     if (state_ == State::kStream) next = Stream(leader, call, now);
     if (state_ == State::kProbe) next = Probe(leader, call, now);
-    // Either may find that what comes next was trimmed.
+    // Either may find that what comes next was given up.
     if (state_ == State::kMoveUp) next = MoveUp(leader, call, now);
     if (next.index() != 0) return next;
   }
@@ -40,21 +40,18 @@ FollowerFlow::Next FollowerFlow::Probe(const Leader& leader, CallId call, Instan
 }
 
 FollowerFlow::Next FollowerFlow::Stream(const Leader& leader, CallId call, Instant now) {
-  bool room = with_entries_ < options_.window && bytes_ < options_.window_bytes;
-  if (next_ > leader.last_sendable || !room || load_) return Next();
+  if (next_ > leader.last_sendable || !HasRoom()) return Next();
   if (!leader.log.state().TermAt(Index(next_.value() - 1))) {
     DropLoaded();
     state_ = State::kMoveUp;
     return Next();
   }
   if (leader.log.Find(next_) == nullptr && loaded_.empty()) {
-    const RaftState& state = leader.log.state();
     std::optional<RaftState::Place> place;
-    if (next_begin_ && *next_begin_ >= state.trim_point()) {
-      place = state.FindEntry(next_, *next_begin_);
-    }
+    if (next_begin_) place = leader.log.state().FindEntry(next_, *next_begin_);
     if (!place) {
-      state_ = State::kMoveUp;
+      // Its answer says where its log ends.
+      state_ = State::kProbe;
       return Next();
     }
     load_ = call;
@@ -70,10 +67,11 @@ FollowerFlow::Next FollowerFlow::MoveUp(const Leader& leader, CallId call, Insta
   const RaftState& state = leader.log.state();
   MoveUpRequest request;
   request.term = leader.term;
-  request.index = leader.log.applied();
-  request.index_term = *state.TermAt(request.index);
+  // No further: what it holds above may be the copies that a quorum counts on.
+  request.index = state.start().index;
+  request.index_term = state.start().term;
   std::string encoded;
-  state.log().applied().EncodeTo(&encoded);
+  state.start_state().EncodeTo(&encoded);
   request.state = Bytes(std::move(encoded));
   waiting_for_ = call;
   Note(call, What::kMove, leader, AppendRequest(), now);
@@ -91,7 +89,8 @@ FollowerFlow::Next FollowerFlow::Heartbeat(const Leader& leader, CallId call, In
 }
 
 Instant FollowerFlow::HeartbeatDue(const Leader& leader) const {
-  bool untold = commit_sent_ < std::min(leader.log.commit(), match_);
+  bool known = leader.log.state().TermAt(match_).has_value();
+  bool untold = known && commit_sent_ < std::min(leader.log.commit(), match_);
   Duration pause = untold && with_entries_ == 0 ? options_.commit_delay : options_.heartbeat;
   return last_sent_ + pause;
 }
@@ -100,8 +99,7 @@ Instant FollowerFlow::due(const Leader& leader) const {
   if (leader.quiet) return Instant::Max();
   Instant due = Instant::Max();
   if (heartbeats_ < options_.most_heartbeats && state_ != State::kLost) due = HeartbeatDue(leader);
-  bool work = state_ != State::kStream ||
-              (next_ <= leader.last_sendable && !load_ && with_entries_ < options_.window);
+  bool work = state_ != State::kStream || (next_ <= leader.last_sendable && HasRoom());
   if (work && !waiting_for_) due = std::min(due, not_before_);
   return due;
 }
@@ -123,9 +121,10 @@ AppendRequest FollowerFlow::Begin(const Leader& leader, Index prev) {
 void FollowerFlow::Fill(const Leader& leader, AppendRequest* request) {
   size_t bytes = 0;
   while (next_ <= leader.last_sendable && request->entries.size() < kMaxEntries) {
-    const RaftLog::Cached* cached = leader.log.Find(next_);
-    bool read = cached == nullptr && !loaded_.empty();
-    if (cached == nullptr && !read) break;
+    // What was read back comes first even if the cache has it too: it must not outlive its place.
+    bool read = !loaded_.empty();
+    const RaftLog::Cached* cached = read ? nullptr : leader.log.Find(next_);
+    if (!read && cached == nullptr) break;
     const LogEntry& entry = read ? loaded_.front().entry : cached->entry;
     bytes += entry.batch.body.size() + entry.proposal.size() + kBatchHeaderBytes;
     if (!request->entries.empty() && bytes > options_.request_bytes) break;

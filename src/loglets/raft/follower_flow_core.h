@@ -3,7 +3,8 @@
 //
 //   kProbe: where does its log agree with ours? One request at a time, the next index backs up by
 //           whole terms (Raft 5.3). kStream: entries are sent without waiting, several requests at
-//           a time. kMoveUp: it needs what was trimmed. kLost: another disk, or it lost its state.
+//           a time. kMoveUp: it needs what was given up. kLost: another disk, or it lost its
+//           state.
 //
 //   kProbe -> kStream <-> kProbe (a refusal, a lost request);  any -> kMoveUp -> kStream
 //
@@ -33,7 +34,8 @@ struct FlowOptions {
   Duration heartbeat = std::chrono::milliseconds(30);
   // The commit point is told this soon to a follower for whom there is nothing else.
   Duration commit_delay = std::chrono::milliseconds(2);
-  Duration retry = std::chrono::milliseconds(30);        // after an error, and of a full disk
+  // After an error and of a full disk; longer while errors go on.
+  Duration retry = std::chrono::milliseconds(30);
   Duration lost_retry = std::chrono::milliseconds(500);  // of a replica that is not one any more
 };
 
@@ -77,6 +79,8 @@ class FollowerFlow {
   uint64_t acked_round() const { return acked_round_; }
   Instant heard_at() const { return heard_at_; }
   bool sealed() const { return sealed_; }  // SEAL is applied there
+  // What it needs cannot be read back here: somebody else should lead.
+  bool unreadable() const { return unreadable_; }
   size_t bytes_in_memory() const { return loaded_bytes_; }
   // When TakeNext() may have something although nothing else happens.
   Instant due(const Leader& leader) const;
@@ -97,6 +101,9 @@ class FollowerFlow {
   Next Stream(const Leader& leader, CallId call, Instant now);
   Next MoveUp(const Leader& leader, CallId call, Instant now);
   Next Heartbeat(const Leader& leader, CallId call, Instant now);
+  bool HasRoom() const {
+    return with_entries_ < options_.window && bytes_ < options_.window_bytes && !load_;
+  }
   static AppendRequest Begin(const Leader& leader, Index prev);
   void Fill(const Leader& leader, AppendRequest* request);
   void Note(CallId call, What what, const Leader& leader, const AppendRequest& request,
@@ -121,12 +128,14 @@ class FollowerFlow {
   size_t bytes_ = 0;
   std::optional<CallId> waiting_for_;  // the probe or the move; nothing else goes before its answer
   Instant not_before_;                 // but heartbeats
+  uint32_t errors_ = 0;                // since the last answer
   Index commit_sent_;
   uint64_t round_sent_ = 0;
   uint64_t acked_round_ = 0;
   Instant last_sent_;
   Instant heard_at_;
   bool sealed_ = false;
+  bool unreadable_ = false;
 
   // Read back from the journal for a follower that is far behind; begins at next_.
   std::optional<CallId> load_;

@@ -52,8 +52,8 @@ struct AppendRequest {
   bool urgent = false;
 };
 
-// To a follower that needs entries which the leader has trimmed: what the log up to `index` amounts
-// to. It may skip readable records that others hold.
+// To a follower that needs entries which the leader has given up, because their records are
+// trimmed: what the log up to `index`, the leader's base, amounts to.
 struct MoveUpRequest {
   DiskId disk;
   Term term;

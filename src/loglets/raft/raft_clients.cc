@@ -35,7 +35,8 @@ void RaftCore::Append(Batch batch, Token token, Instant now) {
     // Its entry may be undecided still.
     appends_.emplace(result.offset, token);
   } else if (result.outcome == Outcome::kOutOfOrder) {
-    Answered(token, absl::InvalidArgumentError("out of order: something before it is missing"));
+    // A leader that was outvoted does not know what its successor took.
+    rounds_.Add({token, absl::InvalidArgumentError("out of order: something before is missing")});
   } else if (result.outcome == Outcome::kTooOld) {
     Answered(token, absl::OutOfRangeError("older than what is remembered of its writer"));
   } else if (result.outcome == Outcome::kSealed) {
@@ -48,7 +49,7 @@ void RaftCore::Append(Batch batch, Token token, Instant now) {
     seal.type = EntryType::kSeal;
     log_.Append(std::move(seal), true);
   } else if (!admitted.ok()) {
-    Answered(token, admitted);
+    rounds_.Add({token, admitted});
   } else {
     LogEntry entry;
     entry.term = term();
@@ -63,7 +64,7 @@ void RaftCore::CheckTail(Token token, Instant now) {
   Start(now);
   if (sealed()) return Answered(token, applied().end());
   if (role_ != Role::kLeader) return Answered(token, NotLeader());
-  rounds_.Add(token);
+  rounds_.Add({token, absl::OkStatus()});
 }
 
 void RaftCore::Seal(std::string proposal, Token token, Instant now) {
@@ -88,6 +89,9 @@ void RaftCore::Trim(Offset to, Token token, Instant now) {
   Offset point = std::min(to, applied().end());
   if (point <= log_.state().trim_point()) {
     Answered(token, log_.state().trim_point());
+  } else if (!log_.may_write()) {
+    // What is applied here is not on the disk yet.
+    Answered(token, absl::ResourceExhaustedError("the disk is full"));
   } else {
     trims_[log_.Trim(point)] = token;
   }
@@ -104,7 +108,9 @@ void RaftCore::AnswerClients() {
   if (!sealed()) return;
   for (Token token : std::exchange(behind_seal_, {})) Answered(token, Sealed());
   for (Token token : std::exchange(seals_, {})) Answered(token, applied().end());
-  for (Token token : rounds_.TakeAll()) Answered(token, applied().end());
+  for (const ReadRounds::Waiter& waiter : rounds_.TakeAll()) {
+    Answered(waiter.token, waiter.refused.ok() ? StatusOr<Offset>(applied().end()) : Sealed());
+  }
 }
 
 // The leadership ends: what is undecided may be decided by somebody else.
@@ -113,7 +119,7 @@ void RaftCore::FailClients() {
   for (const auto& [offset, token] : std::exchange(appends_, {})) Answered(token, unknown);
   for (Token token : std::exchange(seals_, {})) Answered(token, unknown);
   for (Token token : std::exchange(behind_seal_, {})) Answered(token, NotLeader());
-  for (Token token : rounds_.TakeAll()) Answered(token, NotLeader());
+  for (const ReadRounds::Waiter& waiter : rounds_.TakeAll()) Answered(waiter.token, NotLeader());
   rounds_ = ReadRounds();
 }
 

@@ -40,8 +40,7 @@ void RaftCore::Start(Instant now) {
 void RaftCore::Tick(Instant now) {
   Start(now);
   if (role_ == Role::kLeader) {
-    bool alone = now >= QuorumHeardAt() + options_.check_quorum;
-    if (alone && !sealed()) StepDown(now);
+    if (now >= GiveUpAt()) StepDown(now);
   } else if (now >= election_at_) {
     BeginPreVote(now);
   }
@@ -50,8 +49,7 @@ void RaftCore::Tick(Instant now) {
 Instant RaftCore::next_tick() const {
   if (!started_) return term() > Term() ? Instant() : Instant::Max();
   if (role_ != Role::kLeader) return election_at_;
-  Instant due = Instant::Max();
-  if (!sealed()) due = QuorumHeardAt() + options_.check_quorum;
+  Instant due = GiveUpAt();
   for (const auto& [replica, flow] : flows_) due = std::min(due, flow.due(View(flow)));
   return due;
 }
@@ -78,6 +76,7 @@ void RaftCore::StepDown(Instant now) {
   if (role_ == Role::kLeader) {
     FailClients();
     flows_.clear();
+    disk_behind_since_.reset();
     log_.set_cache_limit(0);
   }
   if (role_ != Role::kFollower) ResetElection(now);
@@ -149,6 +148,7 @@ void RaftCore::Answered(Token token, StatusOr<Offset> result) {
 void RaftCore::Persisted(Ticket ticket, Instant now) {
   Start(now);
   log_.Persisted(ticket);
+  if (disk_behind_since_) disk_behind_since_ = now;
   if (auto trim = trims_.find(ticket); trim != trims_.end()) {
     Answered(trim->second, log_.state().trim_point());
     trims_.erase(trim);
@@ -170,8 +170,16 @@ void RaftCore::Loaded(uint64_t id, StatusOr<std::vector<storage::Entry>> entries
   for (auto& [replica, flow] : flows_) {
     if (!flow.Owns(id)) continue;
     flow.OnLoaded(id, std::move(entries), log_, now);
+    if (flow.unreadable()) StandAside(now);
     break;
   }
+}
+
+// A leader that cannot give a follower what it needs lets others try: they are not damaged in the
+// same place.
+void RaftCore::StandAside(Instant now) {
+  StepDown(now);
+  if (election_at_ != Instant::Max()) election_at_ = now + options_.election_max * 4;
 }
 
 size_t RaftCore::bytes_in_memory() const {

@@ -14,7 +14,8 @@
 //   never.
 // - A leader decides by counting only entries of its own term (5.4.2); its own copy counts when it
 // is
-//   durable. It gives up when it has not heard of a majority for a while (thesis 6.2).
+//   durable. It gives up when it has not heard of a majority for a while (thesis 6.2), or its own
+//   disk hangs.
 // - An append of a client is acknowledged when its entry is decided, in the order of the log; a
 // tail
 //   check after a round that started behind it, and behind the first entry of the term.
@@ -133,6 +134,7 @@ class RaftCore {
   void Start(Instant now);
   void AdoptTerm(Term term, Instant now);
   void StepDown(Instant now);
+  void StandAside(Instant now);
   void ResetElection(Instant now);
   std::optional<Code> Refusal(const Replica& from, DiskId disk) const;
   void SendTo(const Replica& to, RequestMessage message, Duration patience, CallId call);
@@ -166,6 +168,7 @@ class RaftCore {
   void CountCopies();
   void ConfirmRounds();
   Instant QuorumHeardAt() const;
+  Instant GiveUpAt() const;
   void OnOwnRefusal(Index cut, Instant now);
 
   // Clients; in raft_clients.cc.
@@ -202,6 +205,8 @@ class RaftCore {
   Index first_of_term_;  // its no-op
   Index sent_;           // the highest entry that was ever sent
   Instant leader_since_;
+  // Others have decided what this node's own disk has not taken, and it does not get on.
+  std::optional<Instant> disk_behind_since_;
   ReadRounds rounds_;
   std::multimap<Offset, Token> appends_;  // by the first offset of their batch
   std::vector<Token> seals_;

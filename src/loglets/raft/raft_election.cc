@@ -111,7 +111,8 @@ void RaftCore::OnVote(const Replica& from, const VoteRequest& request, ReplyTo t
   bool hears = role_ == Role::kLeader ||
                (heard_leader_at_ && now - *heard_leader_at_ < options_.election_min);
   bool may_win = UpToDate(request.last, request.last_term);
-  if (!may_win && sealed()) WakeFor(from, now);
+  // Who asks has not seen the seal; a leader at rest tells it, another one if its log is short.
+  if (sealed() && (!may_win || role_ == Role::kLeader)) WakeFor(from, now);
   if (request.pre) {
     bool granted = !hears && may_win && request.term > term();
     return Tell(to, VoteReply{granted ? Code::kOk : Code::kNo, term()});

@@ -9,7 +9,7 @@ std::unique_ptr<LogletKind> NewRaftKind(env::Env& env, rpc::Peers& peers,
   return NewReplicatedKind(raft::RaftReplicaKind(), env, peers, std::move(options));
 }
 
-std::unique_ptr<HostableKind> NewRaftHostableKind(raft::RaftOptions options) {
+std::unique_ptr<HostableKind> NewRaftHostable(raft::RaftOptions options) {
   return NewReplicatedHostable(raft::RaftReplicaKind(options));
 }
 

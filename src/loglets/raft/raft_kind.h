@@ -15,7 +15,7 @@ std::unique_ptr<LogletKind> NewRaftKind(env::Env& env, rpc::Peers& peers,
                                         ReplicatedKindOptions options = {});
 
 // For nodes.
-std::unique_ptr<HostableKind> NewRaftHostableKind(raft::RaftOptions options = {});
+std::unique_ptr<HostableKind> NewRaftHostable(raft::RaftOptions options = {});
 
 }  // namespace vlog::loglets
 

@@ -45,6 +45,11 @@ void RaftCore::CountCopies() {
   if (own_term) log_.Commit(reached);
   // A new leader does not know how much is decided before it has decided something (8).
   if (log_.commit() >= first_of_term_ && rounds_.Start()) ConfirmRounds();
+  if (log_.commit() <= log_.durable()) {
+    disk_behind_since_.reset();
+  } else if (!disk_behind_since_) {
+    disk_behind_since_ = now_;
+  }
 }
 
 void RaftCore::ConfirmRounds() {
@@ -52,7 +57,13 @@ void RaftCore::ConfirmRounds() {
   std::vector<uint64_t> rounds = {rounds_.round()};
   for (const auto& [replica, flow] : flows_) rounds.push_back(flow.acked_round());
   uint64_t confirmed = *consensus::HighestReachedBy(rounds, majority());
-  for (Token token : rounds_.Confirmed(confirmed)) Answered(token, log_.committed_end());
+  for (const ReadRounds::Waiter& waiter : rounds_.Confirmed(confirmed)) {
+    if (waiter.refused.ok()) {
+      Answered(waiter.token, log_.committed_end());
+    } else {
+      Answered(waiter.token, waiter.refused);
+    }
+  }
 }
 
 // Since when it is not known that a majority follows.
@@ -63,6 +74,13 @@ Instant RaftCore::QuorumHeardAt() const {
   }
   uint64_t at = *consensus::HighestReachedBy(heard, majority());
   return Instant(Duration(static_cast<int64_t>(at)));
+}
+
+Instant RaftCore::GiveUpAt() const {
+  if (sealed()) return Instant::Max();
+  Instant at = QuorumHeardAt() + options_.check_quorum;
+  if (disk_behind_since_) at = std::min(at, *disk_behind_since_ + options_.append_patience);
+  return at;
 }
 
 // The disk is full. What nobody else has seen was never done; else whoever leads next knows better

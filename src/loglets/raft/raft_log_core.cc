@@ -90,7 +90,7 @@ void RaftLog::MoveUp(Index index, Term term, Bytes state) {
 }
 
 Ticket RaftLog::Trim(Offset to) {
-  return Write(What::kTrim, RaftState::TrimEntry(to, applied()), Index(), true);
+  return Write(What::kTrim, RaftState::TrimEntry(to, applied(), state_.ChooseBase(to)), Index(), true);
 }
 
 void RaftLog::WriteRefusedAgain() {

@@ -43,7 +43,7 @@ class RaftLog {
   void CutFrom(Index index);
   // REQUIRES: may_write(), index > commit(), and `state` decodes.
   void MoveUp(Index index, Term term, Bytes state);
-  // Of what is applied.
+  // REQUIRES: the records below `to` are applied.
   Ticket Trim(Offset to);
   // What nothing can do without, and was refused: the hard state and a move.
   void WriteRefusedAgain();

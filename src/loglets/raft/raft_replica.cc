@@ -27,10 +27,11 @@ Status CheckParams(const replicated::Params& params) {
     }
   }
   size_t majority = consensus::Majority(params.members.size());
-  if (params.write_quorum < majority) {
-    return absl::InvalidArgumentError(absl::StrCat("a Raft loglet on ", params.members.size(),
-                                                   " nodes has a write quorum of ", majority,
-                                                   " or more, not ", params.write_quorum));
+  // More would keep it from being sealed while fewer than that live.
+  if (params.write_quorum != majority) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a Raft loglet decides by majorities: on ", params.members.size(),
+        " nodes its write quorum is ", majority, ", not ", params.write_quorum));
   }
   return absl::OkStatus();
 }
@@ -116,6 +117,7 @@ replicated::ReplicaKind RaftReplicaKind(RaftOptions options) {
     return replicated::StateView{raft.trim_point(), applied.end(), applied.sealed()};
   };
   kind.check = CheckParams;
+  kind.majority = true;
   return kind;
 }
 

@@ -27,8 +27,9 @@ void RaftState::Take(const storage::Entry& entry) {
     hard_.vote.disk = DiskId(in.Fixed<uint64_t>());
   } else if (entry.type == kTrimEntry) {
     // What was trimmed had been applied.
-    if (!impaired_) ApplyTo(Index(in.Fixed<uint64_t>()));
-    TakeTrim(Offset(entry.first));
+    Index commit(in.Fixed<uint64_t>());
+    if (!impaired_) ApplyTo(commit);
+    TakeTrim(Offset(entry.first), Index(in.Fixed<uint64_t>()));
   } else {
     VLOG_CHECK(entry.type == kMoveEntry, "a Raft replica writes only what it knows");
     TakeMove(entry);
@@ -55,46 +56,45 @@ void RaftState::TakeLogEntry(const storage::Entry& entry) {
   unapplied.position = entry.first;
   unapplied.positions = entry.count;
   const Unapplied& placed = log_.Append(std::move(unapplied));
-  Island& island = islands_.back();
-  if (island.map.empty()) island.begin = placed.begin;
-  island.map.Append(index.value(), placed.begin, placed.taken ? entry.count : 0, entry.first,
-                    entry.count);
-  island.end = placed.end();
+  map_.Append(index.value(), placed.begin, placed.taken ? entry.count : 0, entry.first,
+              entry.count);
 }
 
 void RaftState::CutFrom(Index index) {
   const Unapplied cut = log_.At(index);
   log_.CutFrom(index);
-  islands_.back().map.Cut(index.value(), cut.begin, cut.position);
-  islands_.back().end = cut.begin;
+  map_.Cut(index.value(), cut.begin, cut.position);
   while (!terms_.empty() && terms_.back().first >= index) terms_.pop_back();
   // The run of the start's own term may have gone on above it.
   if (last() == start_.index) terms_.clear();
 }
 
 void RaftState::ApplyTo(Index commit) {
-  while (log_.applied_index() < std::min(commit, last())) log_.ApplyNext();
+  while (log_.applied_index() < std::min(commit, last())) {
+    log_.ApplyNext();
+    history_.Note(log_.applied_index().value(), log_.applied());
+  }
 }
 
-void RaftState::TakeTrim(Offset to) {
-  to = std::min(to, log_.applied().end());
-  if (to <= trim_) return;
-  trim_ = to;
-  while (islands_.size() > 1 && islands_.front().end <= trim_) islands_.pop_front();
-  if (trim_ == log_.applied().end()) {
-    // Before the map forgets the entry whose term the next one will ask for.
-    start_ = {log_.applied_index(), *TermAt(log_.applied_index()), trim_};
-  } else if (islands_.size() == 1) {
-    std::optional<replicated::LogMap::Run> run = islands_.back().map.FindOffset(trim_);
-    // None: the trim point lies in a hole that a move left.
-    Index before(run ? run->index - 1 : 0);
-    if (before > start_.index) start_ = {before, *TermAt(before), run->offset};
-  }
+Index RaftState::ChooseBase(Offset to) {
+  Index applied = log_.applied_index();
+  if (to == log_.applied().end()) history_.Keep(applied.value(), log_.applied());
+  return Index(history_.Choose(applied.value(), to).index);
+}
+
+void RaftState::TakeTrim(Offset to, Index base) {
+  trim_ = std::max(trim_, std::min(to, log_.applied().end()));
+  // Its writer may have kept the state there although it was not time to.
+  if (base == log_.applied_index()) history_.Keep(base.value(), log_.applied());
+  history_.SetBase(base.value());
+  Index index(history_.base().index);
+  // Before the map forgets the entry whose term the next one will ask for.
+  start_ = {index, *TermAt(index), history_.base().end()};
   ForgetBelowStart();
 }
 
 void RaftState::ForgetBelowStart() {
-  islands_.back().map.ForgetBelow(start_.index.value() + 1);
+  map_.ForgetBelow(start_.index.value() + 1);
   while (terms_.size() > 1 && terms_[1].first <= start_.index + 1) terms_.pop_front();
   if (last() == start_.index) terms_.clear();
 }
@@ -106,15 +106,13 @@ void RaftState::TakeMove(const storage::Entry& entry) {
   Term term(in.Fixed<uint64_t>());
   StatusOr<AppliedState> state = AppliedState::Decode(entry.payload.view());
   VLOG_CHECK(in.done() && state.ok(), "a move was checked before it was written");
-  VLOG_CHECK(index > log_.applied_index(), "what is applied is never given up");
-  // What is applied stays readable here: these may be the copies that a quorum counts on.
-  if (last() > log_.applied_index()) CutFrom(log_.applied_index() + 1);
-  if (islands_.back().map.empty()) islands_.pop_back();
+  VLOG_CHECK(index > log_.applied_index(), "what is applied and not trimmed is never given up");
   start_ = {index, term, state->end()};
+  trim_ = std::max(trim_, start_.end);
+  history_.Reset(index.value(), *state);
   log_ = SpeculativeState(*std::move(state), index);
   terms_.clear();
-  islands_.emplace_back();
-  islands_.back().begin = islands_.back().end = start_.end;
+  map_ = replicated::LogMap();
 }
 
 void RaftState::Damaged(uint64_t lost) {
@@ -156,20 +154,13 @@ std::optional<Index> RaftState::LastOfTerm(Term term, Index index) const {
 }
 
 uint64_t RaftState::trim() const {
-  for (const Island& island : islands_) {
-    if (island.map.empty()) continue;
-    if (std::optional<replicated::LogMap::Run> run = island.map.FindOffset(trim_)) {
-      uint64_t exact = run->position + (trim_ - run->offset);
-      // Entries without records may lie before it that are not applied yet.
-      return log_.unapplied().empty() ? exact : std::min(exact, log_.unapplied()[0].position);
-    }
-    if (island.end > trim_) return *island.map.lowest_position();
-  }
-  return log_.unapplied().empty() ? end_ : log_.unapplied()[0].position;
+  // Entries are written in the order of the log, so this is the lowest one.
+  std::optional<Place> first = FindEntry(start_.index + 1, start_.end);
+  return first ? first->from : end_;
 }
 
 std::optional<RaftState::Place> RaftState::FindEntry(Index index, Offset begin) const {
-  std::optional<replicated::LogMap::Run> run = islands_.back().map.FindIndex(index.value());
+  std::optional<replicated::LogMap::Run> run = map_.FindIndex(index.value());
   if (!run) return std::nullopt;
   bool records = run->end_offset > run->offset;
   uint64_t from = records ? run->position + (begin - run->offset) : run->position;
@@ -177,25 +168,23 @@ std::optional<RaftState::Place> RaftState::FindEntry(Index index, Offset begin) 
 }
 
 std::optional<RaftState::Place> RaftState::FindRecords(Offset from, Offset to) const {
-  for (const Island& island : islands_) {
-    std::optional<replicated::LogMap::Run> run = island.map.FindOffset(from);
-    if (!run) continue;
-    uint64_t end = run->position + (std::min(to, run->end_offset) - run->offset);
-    return Place{run->position + (from - run->offset), end};
-  }
-  return std::nullopt;
+  std::optional<replicated::LogMap::Run> run = map_.FindOffset(from);
+  if (!run || from < trim_) return std::nullopt;
+  uint64_t end = run->position + (std::min(to, run->end_offset) - run->offset);
+  return Place{run->position + (from - run->offset), end};
 }
 
 Offset RaftState::NextHeld(Offset from) const {
-  for (const Island& island : islands_) {
-    if (island.map.empty() || island.end <= std::max(from, island.begin)) continue;
-    return std::max(from, island.begin);
-  }
-  return kMaxOffset;
+  Offset held = std::max(from, trim_);
+  return held < log_.end() ? held : kMaxOffset;
 }
 
 void RaftState::CheckInvariants() const {
   log_.CheckInvariants();
+  history_.CheckInvariants();
+  bool based = history_.base().index == start_.index.value() &&
+               history_.base().end() == start_.end && start_.end <= trim_;
+  VLOG_CHECK(based, "the log begins at its base, whose records are trimmed");
   VLOG_CHECK(start_.index <= log_.applied_index(), "only what is applied is given up");
   VLOG_CHECK(trim_ <= log_.applied().end(), "only what is applied is trimmed");
   VLOG_CHECK(trim() <= end_, "what is kept lies in the stream");

@@ -3,15 +3,15 @@
 //
 //              start()                 applied_index()            last()
 //   ...trimmed...|...... applied ............|...... not yet ........|     entries of the log
-//        | island |  | island: records from before a move, a hole     |     records, by LogMap
+//        the base: its records are trimmed
 //
 // A log entry (batch, no-op, SEAL) takes positions at the stream's end when it is written; one with
 // an index that exists cuts that one and all behind it, unless they are applied. Each entry names
 // the commit point that was known when it was written, so recovery applies all but the newest.
 //
-// A trim needs no checkpoint of its own beside the journal's: a replica's own past is in the
-// journal, checkpointed with the writers' table. What another replica's past amounts to comes as
-// one control entry, the move: {index, term, records, writers' table, SEAL}.
+// A trim gives up the entries up to the base, a point at or below it whose applied state is kept
+// (AppliedHistory). Who needs them is moved there by one control entry: {index, term, records,
+// writers' table, SEAL}. All that follows the base is here, so nobody is moved further.
 #ifndef VLOG_LOGLETS_RAFT_RAFT_STATE_CORE_H_
 #define VLOG_LOGLETS_RAFT_RAFT_STATE_CORE_H_
 
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "loglets/raft/speculative_core.h"
+#include "loglets/replicated/applied_history_core.h"
 #include "loglets/replicated/log_map.h"
 #include "storage/stream_table.h"
 
@@ -32,7 +33,7 @@ enum RaftEntryType : uint16_t {
   kBatchEntry = 2,  // entries of the log
   kNoOpEntry = 3,
   kSealEntry = 4,
-  kTrimEntry = 5,  // `first`: the trim point, an offset
+  kTrimEntry = 5,  // `first`: the trim point, an offset; with the base
   kMoveEntry = 6,  // what the log up to an index amounts to
 };
 
@@ -65,7 +66,7 @@ class RaftState final : public storage::StreamState {
   static storage::Entry VoteEntry(const HardState& hard);
   // The next entry of the log, or one in place of those from `index` on.
   storage::Entry LogEntryAt(Index index, const LogEntry& entry, Index commit) const;
-  static storage::Entry TrimEntry(Offset to, Index commit);
+  static storage::Entry TrimEntry(Offset to, Index commit, Index base);
   // `state`: AppliedState, encoded.
   static storage::Entry MoveEntry(Index index, Term term, Bytes state);
   // Of what a log consists: batches, no-ops, SEAL.
@@ -88,6 +89,8 @@ class RaftState final : public storage::StreamState {
   // What was taken from `index` on was refused by the disk; the stream ends at `end`.
   void CutFrom(Index index);
   void SetEnd(uint64_t end) { end_ = end; }
+  // The base of a trim of the records below `to`, which are applied.
+  Index ChooseBase(Offset to);
 
   const HardState& hard() const { return hard_; }
   const Start& start() const { return start_; }
@@ -100,6 +103,8 @@ class RaftState final : public storage::StreamState {
   // The newest entry with this term at or below `index`; none if there is none above start().
   std::optional<Index> LastOfTerm(Term term, Index index) const;
   const SpeculativeState& log() const { return log_; }
+  // What the log up to start() amounts to.
+  const AppliedState& start_state() const { return *history_.base().state; }
   Offset trim_point() const { return trim_; }
   // Entries of this journal were lost: it does not know what it voted and acknowledged.
   bool impaired() const { return impaired_; }
@@ -111,7 +116,7 @@ class RaftState final : public storage::StreamState {
     friend bool operator==(const Place&, const Place&) = default;
   };
   std::optional<Place> FindEntry(Index index, Offset begin) const;
-  // Where the records from `from` on lie; none if they are not here.
+  // Where the records from `from` on lie; none if they are not here, or trimmed.
   std::optional<Place> FindRecords(Offset from, Offset to) const;
   // The next record at or above `from` that is here; kMaxOffset if none is.
   Offset NextHeld(Offset from) const;
@@ -119,18 +124,12 @@ class RaftState final : public storage::StreamState {
   void CheckInvariants() const;
 
  private:
-  // Records without a hole; all but the last are from before a move.
-  struct Island {
-    replicated::LogMap map;
-    Offset begin;
-    Offset end;
-  };
   struct TermRun {
     Index first;
     Term term;
   };
   void TakeLogEntry(const storage::Entry& entry);
-  void TakeTrim(Offset to);
+  void TakeTrim(Offset to, Index base);
   void TakeMove(const storage::Entry& entry);
   void ForgetBelowStart();
 
@@ -138,7 +137,8 @@ class RaftState final : public storage::StreamState {
   Start start_;
   std::deque<TermRun> terms_;  // of the entries above start_
   SpeculativeState log_;
-  std::deque<Island> islands_{1};
+  replicated::LogMap map_;
+  replicated::AppliedHistory history_;  // its base is start_
   Offset trim_;
   uint64_t end_ = 0;
   bool impaired_ = false;

@@ -7,7 +7,7 @@
 namespace vlog::loglets::raft {
 namespace {
 
-constexpr uint8_t kFormatVersion = 1;
+constexpr uint8_t kFormatVersion = 2;
 
 uint16_t StoredType(EntryType type) {
   if (type == EntryType::kBatch) return kBatchEntry;
@@ -52,11 +52,12 @@ storage::Entry RaftState::LogEntryAt(Index index, const LogEntry& logged, Index 
   return entry;
 }
 
-storage::Entry RaftState::TrimEntry(Offset to, Index commit) {
+storage::Entry RaftState::TrimEntry(Offset to, Index commit, Index base) {
   storage::Entry entry;
   entry.type = kTrimEntry;
   entry.first = to.value();
   PutFixed(&entry.meta, commit.value());
+  PutFixed(&entry.meta, base.value());
   return entry;
 }
 
@@ -112,12 +113,8 @@ std::string RaftState::Encode() const {
     PutFixed(&out, run.term.value());
   }
   log_.EncodeTo(&out);
-  PutFixed(&out, static_cast<uint32_t>(islands_.size()));
-  for (const Island& island : islands_) {
-    PutFixed(&out, island.begin.value());
-    PutFixed(&out, island.end.value());
-    island.map.EncodeTo(&out);
-  }
+  map_.EncodeTo(&out);
+  history_.EncodeTo(&out);
   return out;
 }
 
@@ -146,15 +143,11 @@ Status RaftState::Decode(std::string_view data) {
   StatusOr<SpeculativeState> log = SpeculativeState::Decode(in);
   VLOG_RETURN_IF_ERROR(log);
   log_ = *std::move(log);
-  islands_.clear();
-  auto islands = in.Fixed<uint32_t>();
-  for (uint32_t i = 0; i < islands && in.ok(); ++i) {
-    Island& island = islands_.emplace_back();
-    island.begin = Offset(in.Fixed<uint64_t>());
-    island.end = Offset(in.Fixed<uint64_t>());
-    island.map = replicated::LogMap::Decode(in);
-  }
-  if (!in.done() || islands_.empty()) return absl::DataLossError("malformed Raft replica");
+  map_ = replicated::LogMap::Decode(in);
+  StatusOr<replicated::AppliedHistory> history = replicated::AppliedHistory::Decode(in);
+  VLOG_RETURN_IF_ERROR(history);
+  history_ = *std::move(history);
+  if (!in.done()) return absl::DataLossError("malformed Raft replica");
   return absl::OkStatus();
 }
 

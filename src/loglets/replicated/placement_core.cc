@@ -47,13 +47,14 @@ Member Newcomer(const Wanted& wanted, NodeId node) {
 }
 
 uint32_t QuorumOf(const Wanted& wanted, size_t voters) {
-  uint32_t wished = WishedQuorum(wanted);
-  if (wished > 0) return wished;
   auto majority = static_cast<uint32_t>(voters / 2 + 1);
   const std::optional<Params>& previous = wanted.previous;
-  if (!previous) return majority;
-  bool grows = voters > previous->voters();
-  return grows ? std::max(previous->write_quorum, majority) : previous->write_quorum;
+  if (wanted.majority && previous && wanted.wish.write_quorum == 0) return majority;
+  uint32_t wished = WishedQuorum(wanted);
+  if (wished > 0) return wished;
+  if (!previous || voters < previous->voters()) return majority;
+  return voters > previous->voters() ? std::max(previous->write_quorum, majority)
+                                     : previous->write_quorum;
 }
 
 // The members that answer, then those that are silent, as many as are wanted.

@@ -4,7 +4,7 @@
 // and on the rest of the cluster, in this order. A node that is silent is replaced by one that
 // answers; without one it stays, if the predecessor tells its disk: a quorum of the others works,
 // and it catches up. The write quorum never shrinks because some are silent, unless the policy says
-// how far it may.
+// how far it may. SEAL needs a write quorum as well, so one that nobody asked for is a majority.
 #ifndef VLOG_LOGLETS_REPLICATED_PLACEMENT_CORE_H_
 #define VLOG_LOGLETS_REPLICATED_PLACEMENT_CORE_H_
 
@@ -34,6 +34,9 @@ struct Wanted {
   Placement wish;
   Policy policy;  // where the wish is silent
   Roles roles;    // none: as the predecessor's
+  // The kind decides by majorities only (Raft): successors have that write quorum, whatever the
+  // policy says, and a new loglet for which another one is wished is refused by the kind.
+  bool majority = false;
   // Of the same kind; none: a new log, or one whose last loglet is of another kind.
   std::optional<Params> previous;
 };

@@ -95,7 +95,7 @@ void HostedReplica::Create() {
 // ---- requests ----
 
 void HostedReplica::Serve(Verb verb, ReplicaRequest request, Replica from, rpc::Responder respond) {
-  if (ended_) return respond(Only(Code::kGone));
+  if (ended()) return respond(Only(EndCode()));
   asked_at_ = Clock();
   switch (verb) {
     case kPeerVerb:
@@ -216,6 +216,7 @@ void HostedReplica::Wait(Verb verb, const ReplicaRequest& request, rpc::Responde
   waiter.respond = std::move(respond);
   bool waits = request.wait > Duration(0) && !context_->closing && !IsDue(waiter);
   if (!waits) return Finish(std::move(waiter));
+  if (waiters_.empty()) told_ = TellNews();
   uint64_t number = next_waiter_++;
   auto expire = [weak = weak_from_this(), number] {
     if (std::shared_ptr<HostedReplica> self = weak.lock()) self->Expire(number);
@@ -240,8 +241,12 @@ void HostedReplica::Expire(uint64_t number) {
   if (forgettable() && context_->forget) context_->forget(id_);
 }
 
+HostedReplica::News HostedReplica::TellNews() const {
+  return {core_->applied_end(), core_->sealed(), core_->leader()};
+}
+
 void HostedReplica::TellWaiters() {
-  News news{core_->applied_end(), core_->sealed(), core_->leader()};
+  News news = TellNews();
   if (news == told_) return;
   told_ = news;
   std::vector<Waiter> due;
@@ -260,22 +265,34 @@ void HostedReplica::Release() {
   for (auto& [number, waiter] : std::exchange(waiters_, {})) Finish(std::move(waiter));
 }
 
-void HostedReplica::MarkGone() {
-  End();
-  for (auto& [number, waiter] : std::exchange(waiters_, {})) waiter.respond(Only(Code::kGone));
-  for (auto& [to, respond] : std::exchange(peers_waiting_, {})) respond(Only(Code::kGone));
+void HostedReplica::AnswerAll(const std::function<void(rpc::Responder&)>& answer) {
+  for (auto& [number, waiter] : std::exchange(waiters_, {})) answer(waiter.respond);
+  for (auto& [to, respond] : std::exchange(peers_waiting_, {})) answer(respond);
   for (auto& [token, asked] : std::exchange(asked_, {})) {
     if (asked.append == nullptr) {
-      asked.respond(Only(Code::kGone));
+      answer(asked.respond);
     } else if (asked.append->open > 0) {
       asked.append->open = 0;
-      asked.append->respond(Only(Code::kGone));
+      answer(asked.append->respond);
     }
   }
 }
 
+void HostedReplica::MarkGone() {
+  End();
+  stage_ = Stage::kGone;
+  AnswerAll([](rpc::Responder& respond) { respond(Only(Code::kGone)); });
+}
+
+void HostedReplica::Stop() {
+  End();
+  AnswerAll([](rpc::Responder& respond) {
+    respond(absl::UnknownError("this node stopped before it was decided"));
+  });
+}
+
 void HostedReplica::End() {
-  ended_ = true;
+  if (!ended()) stage_ = Stage::kStopped;
   for (auto& [number, waiter] : waiters_) context_->env.scheduler().CancelTimer(waiter.timer);
 }
 

@@ -58,19 +58,30 @@ class HostedReplica : public std::enable_shared_from_this<HostedReplica> {
   void MarkGone();
   // Tells those who wait for news how it stands now.
   void Release();
+  // The node stops: whoever still waits hears that nobody knows what became of the request.
+  void Stop();
   // Answers no one any more and sends nothing.
   void End();
 
   // Nothing would be forgotten if this object went away.
   bool forgettable() const;
-  // No client waits for an answer.
-  bool idle() const { return asked_.empty(); }
+  // Neither a client nor a peer waits for an answer.
+  bool idle() const { return asked_.empty() && peers_waiting_.empty(); }
   const std::string& params() const { return encoded_params_; }
   bool HasMember(const Replica& replica) const { return params_.Find(replica).has_value(); }
   HostedLoglet Row() const;
   void CheckInvariants() const { core_->CheckInvariants(); }
 
  private:
+  // A stopped replica lives on in its journal; one that is gone was dropped.
+  enum class Stage { kLive, kStopped, kGone };
+  // What waiters wait for.
+  struct News {
+    Offset applied_end;
+    bool sealed = false;
+    NodeId leader;
+    friend bool operator==(const News&, const News&) = default;
+  };
   struct AppendCall {
     rpc::Responder respond;
     std::vector<AppendResult> results;
@@ -102,6 +113,8 @@ class HostedReplica : public std::enable_shared_from_this<HostedReplica> {
   void Expire(uint64_t waiter);
   void TellWaiters();
   Token Expect(rpc::Responder respond, bool wants_proposal = false);
+  void AnswerAll(const std::function<void(rpc::Responder&)>& answer);
+  News TellNews() const;
 
   void SettleSoon();
   void Settle();
@@ -120,6 +133,9 @@ class HostedReplica : public std::enable_shared_from_this<HostedReplica> {
   uint64_t StreamEnd() const;
   Word Now(Code code = Code::kOk) const;
   rpc::Message Plain(Code code = Code::kOk) const;
+  bool ended() const { return stage_ != Stage::kLive; }
+  // What somebody is told who asks after the end.
+  Code EndCode() const { return stage_ == Stage::kGone ? Code::kGone : Code::kUnavailable; }
   Instant Clock() const { return context_->env.scheduler().Now(); }
 
   std::shared_ptr<ReplicaContext> context_;
@@ -128,7 +144,7 @@ class HostedReplica : public std::enable_shared_from_this<HostedReplica> {
   const std::string encoded_params_;
   storage::StreamId stream_;  // 0: not created yet
   std::unique_ptr<ReplicaCore> core_;
-  bool ended_ = false;
+  Stage stage_ = Stage::kLive;
   bool settling_soon_ = false;
   Instant armed_ = Instant::Max();
   Instant asked_at_;  // when it was last asked anything
@@ -139,14 +155,7 @@ class HostedReplica : public std::enable_shared_from_this<HostedReplica> {
   ReplyTo next_reply_ = 1;
   std::map<uint64_t, Waiter> waiters_;
   uint64_t next_waiter_ = 1;
-  // As it was when the waiters were last looked at.
-  struct News {
-    Offset applied_end;
-    bool sealed = false;
-    NodeId leader;
-    friend bool operator==(const News&, const News&) = default;
-  };
-  News told_;
+  News told_;       // as it was when the waiters were last looked at
   Offset trimmed_;  // the trim point for which the journal was last reclaimed
 };
 

@@ -41,7 +41,7 @@ void HostedReplica::SettleSoon() {
 }
 
 void HostedReplica::Settle() {
-  if (ended_) return;
+  if (ended()) return;
   ReplicaCore::Output output = core_->TakeOutput();
   for (ReplicaCore::Persist& persist : output.persist) Persist(std::move(persist));
   for (ReplicaCore::Send& send : output.send) Send(std::move(send));
@@ -72,7 +72,7 @@ void HostedReplica::Persist(ReplicaCore::Persist persist) {
 }
 
 void HostedReplica::Persisted(Ticket ticket, const Status& status) {
-  if (ended_) return;
+  if (ended()) return;
   bool refused = absl::IsResourceExhausted(status) || absl::IsUnavailable(status) ||
                  absl::IsInvalidArgument(status);
   if (status.ok()) {
@@ -103,7 +103,7 @@ void HostedReplica::Send(ReplicaCore::Send send) {
 }
 
 void HostedReplica::Sent(CallId call, StatusOr<rpc::Reply> reply) {
-  if (ended_ || context_->env.scheduler().stopping()) return;
+  if (ended() || context_->env.scheduler().stopping()) return;
   StatusOr<PeerMessage> message = absl::UnknownError("no answer");
   if (!reply.ok()) {
     message = reply.status();
@@ -162,7 +162,7 @@ void HostedReplica::Arm() {
   armed_ = next;
   auto tick = [weak = weak_from_this(), next] {
     std::shared_ptr<HostedReplica> self = weak.lock();
-    if (self == nullptr || self->ended_ || self->armed_ != next) return;
+    if (self == nullptr || self->ended() || self->armed_ != next) return;
     self->armed_ = Instant::Max();
     if (self->forgettable() && self->context_->forget) return self->context_->forget(self->id_);
     self->core_->Tick(self->Clock());

@@ -67,7 +67,8 @@ Task<void> ReplicaHost::Stop() {
     if (!slept.ok()) break;
   }
   ended_ = true;
-  for (auto& [id, replica] : replicas_) replica->End();
+  replicas = replicas_;
+  for (auto& [id, replica] : replicas) replica->Stop();
   co_await shared_->tasks.Join();
 }
 

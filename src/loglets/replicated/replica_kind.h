@@ -44,6 +44,8 @@ struct ReplicaKind {
   std::function<std::unique_ptr<ReplicaCore>(CoreSetup)> new_core;
   // REQUIRES: `state` was made by new_state.
   std::function<StateView(const storage::StreamState& state)> view;
+  // It decides by majorities and nothing else: placement gives successors that write quorum.
+  bool majority = false;
   // What this kind cannot do with parameters that are valid for others (roles apart, quorums of any
   // size): kInvalidArgument says so. Null: it takes all.
   std::function<Status(const Params& params)> check;

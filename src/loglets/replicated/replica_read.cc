@@ -48,7 +48,7 @@ Task<void> HostedReplica::RunLoad(std::shared_ptr<HostedReplica> self, ReplicaCo
       loaded = std::move(read->entries);
     }
   }
-  if (self->ended_) co_return;
+  if (self->ended()) co_return;
   self->core_->Loaded(load.id, std::move(loaded), self->Clock());
   self->SettleSoon();
 }
@@ -59,8 +59,8 @@ ReplicaReply HostedReplica::PlanRead(const ReplicaRequest& request,
   ReplicaReply reply;
   reply.word = Now();
   Offset to = std::min(request.to, core_->applied_end());
-  if (ended_) {
-    reply.word.code = Code::kGone;
+  if (ended()) {
+    reply.word.code = EndCode();
   } else if (request.from < core_->trim_point()) {
     reply.word.code = Code::kTrimmed;
   } else if (request.from >= to) {

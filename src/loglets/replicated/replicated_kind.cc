@@ -111,6 +111,7 @@ class ReplicatedKind final : public LogletKind {
     VLOG_RETURN_IF_ERROR(roles);
     Wanted wanted;
     wanted.roles = *std::move(roles);
+    wanted.majority = kind_.majority;
     if (request.previous_kind == kind_.name) {
       StatusOr<Params> previous = replicated::DecodeParams(request.previous_params);
       if (previous.ok()) wanted.previous = *std::move(previous);
