@@ -7,7 +7,7 @@
 namespace vlog::bench {
 namespace {
 
-constexpr const char* kKinds[] = {"sequencer", "raft"};
+constexpr const char* kKinds[] = {"sequencer", "paxos", "raft"};
 constexpr double kKnownEtcd = 11900;  // Puts a second at 1,024 outstanding, DESIGN 11
 constexpr double kKnownMicrosAtDepthOne = 1500;
 constexpr Load kLoads[] = {{100, 1}, {100, 1024}};

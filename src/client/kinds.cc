@@ -1,5 +1,6 @@
 #include "client/kinds.h"
 
+#include "loglets/paxos/paxos_kind.h"
 #include "loglets/raft/raft_kind.h"
 #include "loglets/sequencer/sequencer_kind.h"
 
@@ -14,7 +15,8 @@ void RegisterKinds(env::Env& env, rpc::Peers& peers, std::vector<NodeId> nodes,
   loglets::ReplicatedKindOptions replicated;
   replicated.nodes = std::move(nodes);
   replicated.in_service = std::move(in_service);
-  factory->Register(loglets::NewRaftKind(env, peers, std::move(replicated)));
+  factory->Register(loglets::NewRaftKind(env, peers, replicated));
+  factory->Register(loglets::NewPaxosKind(env, peers, std::move(replicated)));
 }
 
 }  // namespace vlog::client

@@ -1,5 +1,6 @@
 #include "server/kinds.h"
 
+#include "loglets/paxos/paxos_kind.h"
 #include "loglets/raft/raft_kind.h"
 #include "loglets/sequencer/sequencer_kind_host.h"
 
@@ -9,7 +10,8 @@ namespace vlog::server {
 std::vector<std::unique_ptr<loglets::HostableKind>> HostableKinds() {
   std::vector<std::unique_ptr<loglets::HostableKind>> kinds;
   kinds.push_back(loglets::NewSequencerHostable());
-  kinds.push_back(loglets::NewRaftHostableKind());
+  kinds.push_back(loglets::NewRaftHostable());
+  kinds.push_back(loglets::NewPaxosHostable());
   return kinds;
 }
 

@@ -83,7 +83,7 @@ std::vector<SimScenario> MakeScenarios() {
   SimScenario& kinds = all.emplace_back(cluster);
   kinds.name = "cluster-kinds";
   kinds.about = "the same, and the log is swapped live between all kinds";
-  kinds.kinds = {"sequencer", "raft"};
+  kinds.kinds = {"sequencer", "paxos", "raft"};
   kinds.steps_a_life = 40'000;  // a swap that must wait for an election takes its time
   for (const std::string& from : kinds.kinds) {
     for (const std::string& to : kinds.kinds) kinds.expected_faults.push_back(from + " to " + to);

@@ -109,7 +109,7 @@ class OnNodes(DemoTest):
         for event in summary["events"][4:6]:
             self.assertNotRegex(event["what"], "-> [a-z]+ " + victim)
         swaps = " ".join(e["what"] for e in summary["events"] if e["kind"] == "swap")
-        for kind in ("sequencer", "raft"):
+        for kind in ("sequencer", "paxos", "raft"):
             self.assertIn("-> " + kind, swaps)
         self.assertIn("node %s returns" % victim, back["what"])
         self.assertEqual([node["node"] for node in summary["nodes"]], [1, 2, 3])

@@ -321,7 +321,8 @@ class Operations(vlogd_test.Vlogd):
         load = LiveLoad(self.command("--log", "a", "append", "--lines", "-", "--acks"))
         self.addCleanup(load.kill)
         # A round trip through every ordered pair, each kind to itself as well.
-        kinds = ["sequencer"] + ["sequencer", "raft", "raft", "sequencer"] * 5
+        kinds = ["sequencer"] + ["sequencer", "raft", "raft", "paxos", "paxos", "sequencer",
+                                 "paxos", "raft", "sequencer"] * 5
         for kind in kinds[1:]:
             heard = len(load.acks)
             self.vlog("--log", "a", "reconfigure", "--to", kind)

@@ -14,7 +14,7 @@ constexpr Duration kAnswer = std::chrono::milliseconds(200);
 constexpr Duration kLookEvery = std::chrono::milliseconds(10);
 constexpr int kSwapAttempts = 5;
 // Swaps go round these.
-constexpr const char* kKinds[] = {kSequencer, "raft"};
+constexpr const char* kKinds[] = {kSequencer, "paxos", "raft"};
 
 class PlainStage final : public DemoStage {
  public:
