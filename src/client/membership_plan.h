@@ -65,7 +65,8 @@ struct SealedCopy {
   size_t copies = 0;           // N, when it was written
   size_t least = 0;            // each record is on so many of them at least
   bool flagged = false;        // which are fewer than were promised
-  size_t lost = 0;             // of the copies, with this one and those on silent nodes
+  // Of the copies, with this one, those on silent nodes and those on disks that lost something.
+  size_t lost = 0;
   // True if each record is on another copy, whichever servers had it.
   bool readable() const { return least > lost; }
 };
@@ -73,6 +74,9 @@ struct SealedCopy {
 std::vector<SealedCopy> SealedCopiesOn(const ClusterView& view, NodeId node);
 // On disks that `node` does not have any more. REQUIRES: it answers.
 std::vector<SealedCopy> SealedCopiesLostBy(const ClusterView& view, NodeId node);
+// Sealed segments with records of which nobody knows where they are, for this program does not know
+// their kind or its parameters; a sentence each. Any node may have their only copy.
+std::vector<std::string> UnknownCopies(const ClusterView& view);
 
 // Why `node` must not be stopped now, after a drain; empty: it may.
 std::vector<std::string> ReasonsToKeep(const ClusterView& view, NodeId node);

@@ -72,6 +72,9 @@ MembershipPlan PlanReplaceDisk(const ClusterView& view, NodeId node) {
   MoveLogs(view, self, &plan);
   RefuseUnknownKinds(view, &plan);
   NoteUnreadable(view, "what it has on the old disk still counts on it", &plan);
+  for (const std::string& unknown : UnknownCopies(view)) {
+    plan.notes.push_back(unknown + ": they may have been on the old disk");
+  }
   return plan;
 }
 

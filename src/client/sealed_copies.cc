@@ -20,6 +20,12 @@ bool IsGone(const ClusterView& view, const NodeLife& life) {
   return now != DiskId() && life.disk != DiskId() && life.disk != now;
 }
 
+// It serves on that disk, but what it had there may be among what its journal lost.
+bool LostSome(const ClusterView& view, const NodeLife& life) {
+  const server::NodeStatus& status = view.nodes.at(life.node).status;
+  return status.lost_votes || status.journal.damaged > 0;
+}
+
 std::vector<SealedCopy> SealedCopies(const ClusterView& view, const IsGoing& going) {
   std::vector<SealedCopy> copies;
   for (const LogView& log : view.logs) {
@@ -36,7 +42,7 @@ std::vector<SealedCopy> SealedCopies(const ClusterView& view, const IsGoing& goi
       copy.flagged = segment.under_replicated();
       for (const NodeLife& life : all) {
         // Nobody knows whether a node that is silent comes back.
-        bool lost = going(life) || IsGone(view, life) || !view.Lives(life);
+        bool lost = going(life) || IsGone(view, life) || !view.Lives(life) || LostSome(view, life);
         if (lost) ++copy.lost;
         if (!lost) copy.others.push_back(life.node);
       }
@@ -56,6 +62,21 @@ std::vector<SealedCopy> SealedCopiesLostBy(const ClusterView& view, NodeId node)
   return SealedCopies(view, [&view, node](const NodeLife& life) {
     return life.node == node && IsGone(view, life);
   });
+}
+
+std::vector<std::string> UnknownCopies(const ClusterView& view) {
+  std::vector<std::string> unknown;
+  for (const LogView& log : view.logs) {
+    for (const SegmentView& segment : log.segments) {
+      bool holds = segment.end && *segment.end > segment.base;
+      if (!holds || !segment.needs.some_of.empty()) continue;
+      unknown.push_back(absl::StrCat("log ", log.name, ": this program does not know on which ",
+                                     "nodes records of [", segment.base.value(), ", ",
+                                     segment.end->value(), ") are (segment ", segment.index.value(),
+                                     ", a '", segment.kind, "' loglet)"));
+    }
+  }
+  return unknown;
 }
 
 std::vector<std::string> ReasonsToKeep(const ClusterView& view, NodeId node) {
@@ -88,8 +109,9 @@ std::vector<std::string> ReasonsToKeep(const ClusterView& view, NodeId node) {
                                    copy.index.value(), ": on at least ", copy.least, " of ",
                                    copy.copies, " nodes, ",
                                    copy.flagged ? "for too few lived when it was sealed, " : "",
-                                   copy.lost, " gone or going)"));
+                                   copy.lost, " gone, going or damaged)"));
   }
+  for (const std::string& unknown : UnknownCopies(view)) reasons.push_back(unknown);
   return reasons;
 }
 

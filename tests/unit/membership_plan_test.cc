@@ -375,6 +375,37 @@ TEST_CASE("Drain: a sealed segment whose records may be nowhere else keeps the n
   CHECK(Mentions(ReasonsToKeep(view, NodeId(3)), "log b: records of [0, 10)"));
 }
 
+TEST_CASE("Drain: a sealed segment of a kind that nobody knows keeps every node") {
+  ClusterView view = View(3);
+  LogView& log = AddLog(view, "a", NeedsOf(Disks({1, 2, 3}), 2, 1));
+  AddSealed(log, 0);
+  CHECK(UnknownCopies(view).empty());
+  log.segments[0].kind = "single";
+  log.segments[0].needs = loglets::Needs();
+  ClusterView after = After(view, PlanDrain(view, NodeId(3)));
+  CHECK(PlanDrain(after, NodeId(3)).nothing_to_do());
+  for (uint64_t node : {1, 2, 3}) {
+    CHECK(Mentions(ReasonsToKeep(after, NodeId(node)),
+                   "on which nodes records of [0, 10) are (segment 0, a 'single' loglet)"));
+  }
+  Wipe(view, 3, 1);
+  CHECK(Mentions(PlanReplaceDisk(view, NodeId(3)).notes, "they may have been on the old disk"));
+}
+
+TEST_CASE("Drain: a copy on a disk that lost something is none to rely on") {
+  ClusterView view = View(5);
+  AddLog(view, "a", NeedsOf(Disks({1, 2, 3}), 2, 1));
+  view = After(view, PlanDrain(view, NodeId(3)));
+  CHECK(ReasonsToKeep(view, NodeId(3)).empty());
+  ClusterView lost = view;
+  lost.nodes.at(NodeId(2)).status.lost_votes = true;
+  CHECK(Mentions(ReasonsToKeep(lost, NodeId(3)), "[0, 10) may have no copy elsewhere"));
+  CHECK(SealedCopiesOn(lost, NodeId(3)).front().others == Nodes({1}));
+  ClusterView damaged = view;
+  damaged.nodes.at(NodeId(1)).status.journal.damaged = 1;
+  CHECK(Mentions(ReasonsToKeep(damaged, NodeId(3)), "[0, 10) may have no copy elsewhere"));
+}
+
 TEST_CASE("Undrain: what a drain made narrow is as wide as before, and nothing else moves") {
   ClusterView view = View(3);
   AddLog(view, "a", NeedsOf(Disks({1, 2, 3}), 2, 3));
