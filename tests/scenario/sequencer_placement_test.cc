@@ -177,5 +177,29 @@ TEST_CASE("Placement: the write quorum shrinks to the policy's least copies, and
   CHECK(Placed::Decoded(p.ProposeBy(policy, *second)).write_quorum == 3);
 }
 
+TEST_CASE("Placement: a successor that shrank can be sealed by those that it was made with") {
+  for (uint64_t nodes : {3, 4, 5}) {
+    for (uint64_t alive = 1; alive < nodes; ++alive) {
+      CAPTURE(nodes, alive);
+      Placed p(nodes);
+      StatusOr<std::string> first = p.Propose("", {}, static_cast<uint32_t>(nodes));
+      loglets::Policy policy;
+      policy.copies = policy.write_quorum = static_cast<uint32_t>(nodes);
+      policy.least_copies = 1;
+      for (uint64_t node = alive + 1; node <= nodes; ++node) p.w.CrashNode(node);
+      StatusOr<std::string> second = p.ProposeBy(policy, *first);
+      Params params = Placed::Decoded(second);
+      CHECK(params.write_quorum == alive);
+      CHECK(params.replica_count() - params.write_quorum + 1 <= alive);
+      CHECK(params.replica_count() == std::min(nodes, 2 * alive - 1));
+      for (uint64_t node = alive + 1; node <= nodes; ++node) p.w.RestartNode(node);
+      p.w.RunFor(std::chrono::seconds(3));  // connections are made again
+      Params third = Placed::Decoded(p.ProposeBy(policy, *second));
+      CHECK(third.replica_count() == nodes);
+      CHECK(third.write_quorum == nodes);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace vlog::testing

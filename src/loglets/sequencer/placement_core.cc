@@ -103,7 +103,12 @@ StatusOr<Copies> ChooseCopies(const Wanted& wanted, const std::vector<NodeId>& c
   copies.write_quorum = QuorumOf(wanted, count);
   uint32_t least = wanted.policy.least_copies;
   bool shrinks = wanted.wish.write_quorum == 0 && least > 0 && alive >= least;
-  if (shrinks && alive < copies.write_quorum) copies.write_quorum = static_cast<uint32_t>(alive);
+  if (shrinks && alive < copies.write_quorum) {
+    copies.write_quorum = static_cast<uint32_t>(alive);
+    // Those who live must be able to seal it: N - W + 1 of them.
+    size_t sealable = alive + copies.write_quorum - 1;
+    if (copies.replicas.size() > sealable) copies.replicas.resize(sealable);
+  }
   if (copies.write_quorum > count) {
     return absl::InvalidArgumentError(absl::StrCat("a write quorum of ", copies.write_quorum,
                                                    " is impossible on ", count, " nodes"));

@@ -44,8 +44,9 @@ struct Copies {
 };
 // A node that is silent is replaced by one that answers; without one it stays, if its disk is
 // known: W of N still work, and it catches up. W never shrinks, however few answer, unless the
-// policy says how far it may. kInvalidArgument: more than there are copies; kUnavailable: too few
-// answer.
+// policy says how far it may; then no more silent nodes stay than those who answer can seal
+// without, and a later successor takes them back. kInvalidArgument: more than there are copies;
+// kUnavailable: too few answer.
 StatusOr<Copies> ChooseCopies(const Wanted& wanted, const std::vector<NodeId>& candidates,
                               const Answers& answers);
 
