@@ -28,6 +28,12 @@ bool RefusedAsOldCopy(const Status& status, NodeId self) {
          Message(status).find(named) != std::string::npos;
 }
 
+bool HasMajority(const std::set<NodeId>& witnesses, const std::set<NodeId>& of) {
+  auto seen = [&witnesses](NodeId node) { return witnesses.contains(node); };
+  return static_cast<size_t>(std::count_if(of.begin(), of.end(), seen)) >=
+         consensus::Majority(of.size());
+}
+
 }  // namespace
 
 // A disk that came back after it was replaced: what it promised and stored, others have now.
@@ -97,22 +103,36 @@ Task<Status> ClusterJoin::FindOrigin() {
   co_return absl::CancelledError("the node stops");
 }
 
+std::set<NodeId> ClusterJoin::KnownVoters() const {
+  std::set<NodeId> voters;
+  for (const Replica& voter : DirectoryKnownTo(acceptor_.core()).voters) voters.insert(voter.node);
+  return voters;
+}
+
+std::set<NodeId> ClusterJoin::Everybody() const {
+  std::set<NodeId> nodes = KnownVoters();
+  nodes.insert(configured_.begin(), configured_.end());
+  nodes.insert(self_.node);
+  return nodes;
+}
+
 Task<Status> ClusterJoin::Show() {
-  size_t majority = consensus::Majority(configured_.size());
+  std::set<NodeId> voters = KnownVoters();
+  std::set<NodeId> everybody = Everybody();
   std::set<NodeId> witnesses{self_.node};
   while (!stopped_) {
-    if (witnesses.size() < majority) {
-      std::shared_ptr<Round> round = co_await AskAll(kShowTimeout);
-      VLOG_CO_RETURN_IF_ERROR(round->refused);
-      for (const auto& [node, answer] : round->answers) witnesses.insert(node);
-    }
-    if (witnesses.size() >= majority) {
+    // Once in any case: whoever is there may know better, also where nobody's word is needed.
+    std::shared_ptr<Round> round = co_await AskAll(kShowTimeout);
+    VLOG_CO_RETURN_IF_ERROR(round->refused);
+    for (const auto& [node, answer] : round->answers) witnesses.insert(node);
+    if (HasMajority(witnesses, voters) || HasMajority(witnesses, everybody)) {
       shown_ = true;
       waiting_for_.clear();
       co_return absl::OkStatus();
     }
-    Tell(absl::StrFormat("only %d of %d nodes answer; it serves once %d do", witnesses.size(),
-                         configured_.size(), majority),
+    Tell(absl::StrFormat("only %d of %d nodes answer; it serves once most of them, or of its "
+                         "cluster's %d voters, do",
+                         witnesses.size(), everybody.size(), voters.size()),
          /*conflict=*/false);
     Status paused = co_await Pause(kJoinPause);
     VLOG_CO_RETURN_IF_ERROR(paused);
@@ -143,15 +163,24 @@ void ClusterJoin::Stop() {
   stop_.NotifyAll();
 }
 
+void ClusterJoin::FindAddresses(const metastore::Directory& directory) {
+  for (const auto& [node, text] : directory.addresses) {
+    StatusOr<env::Address> address = env::Address::Parse(text);
+    if (address.ok() && !peers_.AddressOf(node)) peers_.SetAddress(node, *std::move(address));
+  }
+}
+
 Task<std::shared_ptr<ClusterJoin::Round>> ClusterJoin::AskAll(Duration timeout) {
   Instant deadline = env_.scheduler().Now() + timeout;
   auto round = std::make_shared<Round>();
   round->self = self_;
-  if (DirectoryKnownTo(acceptor_.core()).IsRetired(self_.replica())) {
+  KnownDirectory known = DirectoryKnownTo(acceptor_.core());
+  if (known.IsRetired(self_.replica())) {
     round->refused = RefuseRetired("the cluster's register", self_);
   }
+  FindAddresses(known.directory);
   async::TaskGroup asking(env_.scheduler());
-  for (NodeId node : configured_) {
+  for (NodeId node : Everybody()) {
     if (node != self_.node) asking.Spawn(AskOne(peers_.To(node), node, deadline, round));
   }
   co_await asking.Join();

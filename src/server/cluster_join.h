@@ -1,17 +1,30 @@
 // A node's way into its cluster: settles with the others, once, who votes first (origin_core.h),
 // and makes that durable in the node's acceptor. Then, in each life, it shows itself to all others
-// and has the answers of a majority before it says anything to anybody: one that has seen a newer
-// life of this disk refuses it, and then this process runs on an old copy, which would have
-// forgotten what it promised (FAULTS 25). Later it shows itself now and then.
+// before it says anything to anybody: one that has seen a newer life of this disk refuses it, and
+// then this process runs on an old copy, which would have forgotten what it promised (FAULTS 25).
+// Later it shows itself now and then.
+//
+// It serves once most of the voters that its disk knows of, or most of these and of the configured
+// nodes together, have seen it, itself included: nodes that were drained and stopped hold up
+// nobody.
+//
+// What that guarantees: an old copy never serves if, of those that answer it, one has seen a newer
+// life of the disk and has run ever since. That is not certain, for lives are kept in memory, and
+// two majorities that both count the node itself need have no other member in common: of three
+// nodes, the old copy may be seen by just the one that was away or has started again since the
+// newer life. The other way, a majority without the node itself, would let no node of three start
+// while another is down.
 #ifndef VLOG_SERVER_CLUSTER_JOIN_H_
 #define VLOG_SERVER_CLUSTER_JOIN_H_
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "async/event.h"
 #include "metastore/paxos/acceptor_server.h"
+#include "metastore/paxos/directory.h"
 #include "rpc/peers.h"
 #include "server/log.h"
 #include "server/node_identity.h"
@@ -29,8 +42,8 @@ class ClusterJoin {
               rpc::Dispatcher& dispatcher, rpc::Peers& peers, metastore::AcceptorServer& acceptor,
               Logger log);
 
-  // OK: the acceptor has its list, from this life or an earlier one, and a majority of the
-  // configured nodes has seen this life. kCancelled: stopped. Other errors are final: this disk
+  // OK: the acceptor has its list, from this life or an earlier one, and enough of the others have
+  // seen this life. kCancelled: stopped. Other errors are final: this disk
   // cannot take part.
   Task<Status> Join();
   // Shows the node to the others until it is stopped (kCancelled). Other errors are final.
@@ -51,6 +64,11 @@ class ClusterJoin {
   bool has_record() const { return acceptor_.record().cluster != ClusterId(); }
   Task<Status> FindOrigin();
   Task<Status> Show();
+  std::set<NodeId> KnownVoters() const;
+  // Who is asked: these, the configured ones, and itself.
+  std::set<NodeId> Everybody() const;
+  // Of nodes that only the cluster's register knows.
+  void FindAddresses(const metastore::Directory& directory);
   Task<Status> Pause(Duration duration);
   Task<Status> Settle(OriginVerdict verdict);
   void Tell(const std::string& waiting, bool conflict);

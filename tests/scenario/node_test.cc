@@ -207,7 +207,8 @@ TEST_CASE("Node: one that starts alone serves once a majority answers, and says 
   cluster.RunFor(std::chrono::seconds(5));
   REQUIRE(cluster.node(1) != nullptr);
   CHECK(cluster.node(1)->status().state == NodeState::kJoining);
-  CHECK(cluster.node(1)->status().problem == "only 1 of 3 nodes answer; it serves once 2 do");
+  CHECK(cluster.node(1)->status().problem ==
+        "only 1 of 3 nodes answer; it serves once most of them, or of its cluster's 3 voters, do");
   auto client = cluster.NewClient("c1");
   REQUIRE(cluster.Connect(*client).ok());
   StatusOr<metastore::Versioned> read = cluster.Read(*client);
@@ -215,6 +216,67 @@ TEST_CASE("Node: one that starts alone serves once a majority answers, and says 
   cluster.Start(3);
   REQUIRE(cluster.AwaitJoined());
   CHECK(cluster.Write(*client, "one", 0).ok());
+}
+
+// Only `voters` vote on the directory from now on.
+void LetVote(NodeWorld& cluster, NodeWorldClient& client, const std::vector<uint64_t>& voters) {
+  REQUIRE(cluster.Connect(client).ok());
+  auto now =
+      RunTask(cluster.world, client.env, client.store->ReadAcceptors(metastore::kDirectoryLog));
+  REQUIRE(now.has_value());
+  REQUIRE(now->ok());
+  std::vector<Replica> left = (*now)->acceptors;
+  std::erase_if(left, [&voters](const Replica& each) {
+    return std::find(voters.begin(), voters.end(), each.node.value()) == voters.end();
+  });
+  REQUIRE(left.size() == voters.size());
+  auto moved = RunTask(
+      cluster.world, client.env,
+      client.store->ChangeAcceptors(metastore::kDirectoryLog, std::move(left), (*now)->version));
+  REQUIRE(moved.has_value());
+  REQUIRE(moved->ok());
+}
+
+TEST_CASE("Node: what was drained and stopped holds up nobody who starts again") {
+  NodeWorld cluster(1, 5);
+  cluster.StartAll();
+  REQUIRE(cluster.AwaitJoined());
+  auto client = cluster.NewClient("c1");
+  LetVote(cluster, *client, {1, 2, 3});
+  cluster.RunFor(std::chrono::seconds(1));
+  for (uint64_t node : {1, 2, 3, 4, 5}) cluster.Crash(node);
+  // One of three voters is not enough.
+  cluster.Start(1);
+  cluster.RunFor(std::chrono::seconds(5));
+  CHECK_FALSE(HasJoined(cluster, 1));
+  cluster.Start(2);
+  REQUIRE(cluster.AwaitJoined());
+  auto directory = RunTask(cluster.world, client->env, client->store->ReadDirectory());
+  REQUIRE(directory.has_value());
+  CHECK(directory->ok());
+}
+
+TEST_CASE("Node: an old copy of the only voter is refused by those who need not be asked") {
+  NodeWorld cluster(1);
+  cluster.StartAll();
+  REQUIRE(cluster.AwaitJoined());
+  auto client = cluster.NewClient("c1");
+  LetVote(cluster, *client, {1});
+  cluster.RunFor(std::chrono::seconds(1));
+  cluster.Crash(1);
+  std::unique_ptr<env::SimDiskImage> old = cluster.image(1).Copy();
+  cluster.Start(1);
+  REQUIRE(cluster.AwaitJoined());
+  cluster.Crash(1);
+  cluster.SwapDisk(1, std::move(old));
+  cluster.Start(1);
+  bool served = false;
+  auto over = [&] {
+    served |= HasJoined(cluster, 1);
+    return !cluster.Failure(1).ok();
+  };
+  REQUIRE(cluster.RunUntil(over));
+  CHECK_FALSE(served);
 }
 
 TEST_CASE("Node: a directory in use is refused, and the node in it does not notice") {
