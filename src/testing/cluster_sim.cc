@@ -156,9 +156,7 @@ class ClusterSim {
     for (const auto& [fault, count] : nodes_.fabric.fault_counts()) {
       if (count > 0) verdict_.faults[fault] += count;
     }
-    if (scenario_.kinds.size() > 1) {
-      for (const auto& [kinds, count] : counts_.swaps_by_kinds) verdict_.faults[kinds] += count;
-    }
+    verdict_.swaps_by_kinds = counts_.swaps_by_kinds;
     verdict_.history = history_.lines();
     verdict_.trace_hash = world().trace_hash();
     verdict_.steps = world().steps();

@@ -50,6 +50,7 @@ void LogWorkload::AppendOne(virtuallog::Appender& appender, const std::string& h
   }
   uint64_t id = history_.InvokeAppend(log_.name(), handle, seq, value);
   ++open_appends_;
+  ++appends_begun_;
   appender.Append(std::string_view(value), [this, id](StatusOr<Lsn> result) {
     --open_appends_;
     if (result.ok()) {
@@ -154,17 +155,28 @@ void LogWorkload::SwapAtOnce(int swaps) {
 Task<void> LogWorkload::SwapOnce() {
   virtuallog::ReconfigureRequest request;
   request.kind = options_.kinds[world_.RandomBelow(options_.kinds.size())];
-  request.reason = "workload";
+  std::string reason = life_ + " swap " + std::to_string(swaps_begun_++);
+  request.reason = reason;
   request.placement = Wish();
   bool loaded = open_appends_ > 0;
+  uint64_t begun = appends_begun_;
   Status swapped = co_await log_.Reconfigure(std::move(request));
+  loaded |= appends_begun_ > begun;
   if (!swapped.ok() || !loaded) co_return;
   ++counts_.swaps_under_load;
+  CountSwap(reason);
+}
+
+// A swap that replaced an empty segment, or was truncated or replaced by now, is not counted.
+void LogWorkload::CountSwap(const std::string& reason) {
   std::shared_ptr<const virtuallog::Chain> chain = log_.known_chain();
   const std::vector<virtuallog::Segment>& segments = chain->segments();
-  if (segments.size() < 2) co_return;
-  ++counts_.swaps_by_kinds[segments[segments.size() - 2].made.kind + " to " +
-                           segments.back().made.kind];
+  for (size_t i = 1; i < segments.size(); ++i) {
+    const virtuallog::Segment& before = segments[i - 1];
+    const virtuallog::Segment& made = segments[i];
+    bool ours = made.made.reason == reason && made.index.value() == before.index.value() + 1;
+    if (ours) ++counts_.swaps_by_kinds[{before.made.kind, made.made.kind}];
+  }
 }
 
 // Mostly all nodes and a majority, for with anything else one node alone may stop the log.

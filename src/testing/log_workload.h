@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "async/task_group.h"
@@ -34,8 +35,9 @@ struct WorkloadOptions {
 
 struct WorkloadCounts {
   uint64_t acked = 0;
-  uint64_t swaps_under_load = 0;                   // that took effect while appends were open
-  std::map<std::string, uint64_t> swaps_by_kinds;  // those, as "raft to paxos"
+  uint64_t swaps_under_load = 0;  // that took effect, and appends were open at some time meanwhile
+  // Those that stand in the chain right behind the segment that they sealed, by the two kinds.
+  std::map<std::pair<std::string, std::string>, uint64_t> swaps_by_kinds;
 };
 
 // Thread rule: the process' executor. Log and recorder outlive it.
@@ -61,6 +63,7 @@ class LogWorkload {
   Task<void> Trims();
   Task<void> Swaps();
   Task<void> SwapOnce();
+  void CountSwap(const std::string& reason);
   loglets::Placement Wish();
   Task<void> Pause();
   Task<Status> ReadAll(Lsn tail);
@@ -75,7 +78,9 @@ class LogWorkload {
   WorkloadCounts& counts_;
   bool stopping_ = false;
   uint64_t open_appends_ = 0;
+  uint64_t appends_begun_ = 0;
   Lsn highest_;  // acknowledged here
+  uint64_t swaps_begun_ = 0;
   async::Event progress_;
   async::TaskGroup tasks_;
 };

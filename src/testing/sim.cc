@@ -1,5 +1,6 @@
 #include "testing/sim.h"
 
+#include "server/kinds.h"
 #include "testing/cluster_sim.h"
 #include "testing/embedded_sim.h"
 #include "testing/quorum_sim.h"
@@ -83,11 +84,9 @@ std::vector<SimScenario> MakeScenarios() {
   SimScenario& kinds = all.emplace_back(cluster);
   kinds.name = "cluster-kinds";
   kinds.about = "the same, and the log is swapped live between all kinds";
-  kinds.kinds = {"sequencer", "paxos", "raft"};
+  kinds.kinds.clear();
+  for (const auto& kind : server::HostableKinds()) kinds.kinds.push_back(kind->name());
   kinds.steps_a_life = 40'000;  // a swap that must wait for an election takes its time
-  for (const std::string& from : kinds.kinds) {
-    for (const std::string& to : kinds.kinds) kinds.expected_faults.push_back(from + " to " + to);
-  }
   return all;
 }
 

@@ -5,9 +5,13 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace vlog::testing {
+
+// Of a segment and of its successor.
+using KindPair = std::pair<std::string, std::string>;
 
 struct SimScenario {
   std::string name;
@@ -49,6 +53,8 @@ struct SimVerdict {
   uint64_t steps = 0;
   uint64_t acked = 0;
   uint64_t swaps_under_load = 0;
+  // Those of which the chain shows both segments, by the kinds before and after.
+  std::map<KindPair, uint64_t> swaps_by_kinds;
   std::map<std::string, uint64_t> faults;
 
   // Notes the first failure; returns false.

@@ -69,6 +69,9 @@ int main(int argc, char** argv) {
   app.add_flag("--trace", trace, "with --seed: print the history, one event a line");
   app.add_flag("--stop-at-failure", run.stop_at_failure,
                "with --seeds: name each seed before it runs, stop at the first that fails");
+  app.add_option("--swaps-a-pair", run.swaps_a_pair,
+                 "with --seeds: stop once each kind was swapped for each kind so often under load; "
+                 "fail if\nthe seeds do not reach it (cluster-kinds)");
   app.add_flag("--list", list, "list the scenarios");
   app.footer("Examples:\n  vlog-sim --seeds 200\n  vlog-sim --scenario crashes --seed 17 --trace");
   try {

@@ -1,5 +1,6 @@
 #include "vlog_sim/runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
@@ -9,6 +10,7 @@
 namespace vlog::tools {
 namespace {
 
+using testing::KindPair;
 using testing::RunSim;
 using testing::SimScenario;
 using testing::SimVerdict;
@@ -39,12 +41,29 @@ void PrintFaults(const std::map<std::string, uint64_t>& faults) {
   for (const auto& [name, count] : faults) std::printf("  %s %" PRIu64, name.c_str(), count);
 }
 
+void PrintPairs(const std::map<KindPair, uint64_t>& pairs) {
+  for (const auto& [kinds, count] : pairs) {
+    std::printf("  %s to %s %" PRIu64, kinds.first.c_str(), kinds.second.c_str(), count);
+  }
+}
+
+// Every kind is swapped to every kind, itself too. None for a scenario with one kind.
+std::vector<KindPair> ExpectedPairs(const SimScenario& scenario) {
+  std::vector<KindPair> pairs;
+  if (scenario.kinds.size() < 2) return pairs;
+  for (const std::string& from : scenario.kinds) {
+    for (const std::string& to : scenario.kinds) pairs.emplace_back(from, to);
+  }
+  return pairs;
+}
+
 void PrintSeed(const SimScenario& scenario, uint64_t seed, const SimVerdict& verdict) {
   std::printf("seed %" PRIu64 "  %s  %s  hash %016" PRIx64 "  acked %" PRIu64 "  swaps %" PRIu64
               "  steps %" PRIu64,
               seed, scenario.name.c_str(), verdict.ok ? "ok" : "FAILED", verdict.trace_hash,
               verdict.acked, verdict.swaps_under_load, verdict.steps);
   PrintFaults(verdict.faults);
+  if (scenario.kinds.size() > 1) PrintPairs(verdict.swaps_by_kinds);
   std::printf("\n");
   if (!verdict.ok) {
     std::printf("  %s\n  replay: vlog-sim --scenario %s --seed %" PRIu64 " --trace\n",
@@ -85,6 +104,7 @@ std::optional<uint64_t> ScenarioRunner::TakeSeed() {
   std::lock_guard<std::mutex> lock(mutex_);
   bool enough = failures_ >= (run_.stop_at_failure ? 1 : kMostFailures);
   bool late = deadline_ && Clock::now() > *deadline_;
+  if (run_.swaps_a_pair > 0 && HasAllPairs()) return std::nullopt;
   if (enough || late || next_ >= run_.first + run_.seeds) return std::nullopt;
   if (run_.stop_at_failure) {
     std::printf("running %" PRIu64 "\n", next_);
@@ -102,6 +122,17 @@ void ScenarioRunner::Note(uint64_t seed, const SimVerdict& verdict) {
   swaps_ += verdict.swaps_under_load;
   repeated_ += Repeats(seed);
   for (const auto& [name, count] : verdict.faults) faults_[name] += count;
+  for (const KindPair& pair : ExpectedPairs(scenario_)) {
+    auto found = verdict.swaps_by_kinds.find(pair);
+    pairs_[pair] += found == verdict.swaps_by_kinds.end() ? 0 : found->second;
+  }
+}
+
+bool ScenarioRunner::HasAllPairs() {
+  std::vector<KindPair> expected = ExpectedPairs(scenario_);
+  uint64_t least = std::max<uint64_t>(run_.swaps_a_pair, 1);
+  return std::all_of(expected.begin(), expected.end(),
+                     [&](const KindPair& pair) { return pairs_[pair] >= least; });
 }
 
 bool ScenarioRunner::Report() {
@@ -111,14 +142,33 @@ bool ScenarioRunner::Report() {
               scenario_.name.c_str(), ok ? "ok" : "FAILED", seeds_run_, acked_, swaps_, repeated_);
   PrintFaults(faults_);
   std::printf("\n");
+  ok &= ReportFaults();
+  ok &= ReportPairs();
+  std::fflush(stdout);
+  return ok;
+}
+
+bool ScenarioRunner::ReportFaults() {
+  bool ok = true;
   for (const std::string& fault : scenario_.expected_faults) {
     if (faults_[fault] > 0 || seeds_run_ < kSeedsForFaults) continue;
     std::printf("%-14s FAILED: the fault '%s' fired in no seed\n", scenario_.name.c_str(),
                 fault.c_str());
     ok = false;
   }
-  std::fflush(stdout);
   return ok;
+}
+
+bool ScenarioRunner::ReportPairs() {
+  if (pairs_.empty()) return true;
+  std::printf("%-14s swaps under load", scenario_.name.c_str());
+  PrintPairs(pairs_);
+  std::printf("\n");
+  bool due = run_.swaps_a_pair > 0 || seeds_run_ >= kSeedsForFaults;
+  if (!due || HasAllPairs()) return true;
+  std::printf("%-14s FAILED: some kinds were swapped fewer than %" PRIu64 " times\n",
+              scenario_.name.c_str(), std::max<uint64_t>(run_.swaps_a_pair, 1));
+  return false;
 }
 
 }  // namespace vlog::tools

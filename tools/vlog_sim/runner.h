@@ -19,6 +19,9 @@ struct SimRun {
   double seconds = 0;  // at most so long; 0: no limit
   int jobs = 1;        // threads; the worlds share nothing
   bool stop_at_failure = false;
+  // Of each ordered pair of the scenario's kinds: once there were so many, no more seeds are run,
+  // and fewer over all seeds are a failure. 0: one, and all seeds are run.
+  uint64_t swaps_a_pair = 0;
 };
 
 // Runs one seed and prints what came of it, with its history if `trace`; false if it fails.
@@ -30,7 +33,8 @@ class ScenarioRunner {
   ScenarioRunner(const testing::SimScenario& scenario, const SimRun& run)
       : scenario_(scenario), run_(run), next_(run.first) {}
 
-  // False if a seed fails, or an expected fault fired in none.
+  // False if a seed fails, an expected fault fired in none, or swaps of a pair of kinds are
+  // missing.
   bool Run();
   uint64_t seeds_run() const { return seeds_run_; }
 
@@ -42,6 +46,9 @@ class ScenarioRunner {
   std::optional<uint64_t> TakeSeed();
   void Note(uint64_t seed, const testing::SimVerdict& verdict);
   bool Report();
+  bool ReportFaults();
+  bool ReportPairs();
+  bool HasAllPairs();
 
   const testing::SimScenario& scenario_;
   const SimRun run_;
@@ -55,6 +62,7 @@ class ScenarioRunner {
   uint64_t swaps_ = 0;
   uint64_t repeated_ = 0;
   std::map<std::string, uint64_t> faults_;
+  std::map<testing::KindPair, uint64_t> pairs_;  // swaps
 };
 
 }  // namespace vlog::tools
