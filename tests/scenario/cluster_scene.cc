@@ -79,11 +79,8 @@ StatusOr<Lsn> ClusterScene::AppendNow(SceneClient& client) {
   return **appended;
 }
 
-Task<Status> ClusterScene::Swap(virtuallog::SharedLog* log, loglets::Placement wish,
-                                std::string reason) {
-  virtuallog::ReconfigureRequest request;
-  request.reason = std::move(reason);
-  request.placement = std::move(wish);
+Task<Status> ClusterScene::Swap(virtuallog::SharedLog* log,
+                                virtuallog::ReconfigureRequest request) {
   co_return co_await log->Reconfigure(std::move(request));
 }
 
@@ -95,8 +92,13 @@ Task<Status> ClusterScene::FailOver(virtuallog::SharedLog* log, std::string reas
   co_return done.status();
 }
 
-Outcome<Status> ClusterScene::StartSwap(SceneClient& client, loglets::Placement wish) {
-  return StartTask(*client.env, Swap(client.log, std::move(wish), client.env->ProcessName()));
+Outcome<Status> ClusterScene::StartSwap(SceneClient& client, loglets::Placement wish,
+                                        std::string kind) {
+  virtuallog::ReconfigureRequest request;
+  request.kind = std::move(kind);
+  request.reason = client.env->ProcessName();
+  request.placement = std::move(wish);
+  return StartTask(*client.env, Swap(client.log, std::move(request)));
 }
 
 Outcome<Status> ClusterScene::StartFailOver(SceneClient& client) {

@@ -44,7 +44,8 @@ class ClusterScene {
 
   // Swaps of the last segment; the answer appears in the result. A fail-over takes the loglet for
   // dead and declares no intent.
-  Outcome<Status> StartSwap(SceneClient& client, loglets::Placement wish = {});
+  Outcome<Status> StartSwap(SceneClient& client, loglets::Placement wish = {},
+                            std::string kind = "");
   Outcome<Status> StartFailOver(SceneClient& client);
   StatusOr<Lsn> CheckTail(SceneClient& client);
 
@@ -68,7 +69,7 @@ class ClusterScene {
   NodeWorld nodes;
 
  private:
-  static Task<Status> Swap(virtuallog::SharedLog* log, loglets::Placement wish, std::string reason);
+  static Task<Status> Swap(virtuallog::SharedLog* log, virtuallog::ReconfigureRequest request);
   static Task<Status> FailOver(virtuallog::SharedLog* log, std::string reason);
   static Task<Status> ReadTo(virtuallog::SharedLog* log, Lsn tail,
                              std::vector<std::string>* records);
