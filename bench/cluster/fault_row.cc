@@ -43,6 +43,15 @@ void PrintGapRow(const std::string& name, const FaultGaps& gaps, GapAim aim,
   Print(row);
 }
 
+void PrintChainRow(const std::string& name, const FaultGaps& gaps) {
+  Row row;
+  row.name = name + ", changes of the chain";
+  row.ours = static_cast<double>(gaps.chains);
+  row.aim = "0";
+  row.verdict = MetIf(gaps.chains == 0);
+  Print(row);
+}
+
 void PrintFailedRow(const std::string& name, const FaultGaps& gaps) {
   Row row;
   row.name = name + ", failed appends";

@@ -22,6 +22,9 @@ Status RunClusterMemory(const Settings& settings);
 using Measurement = Task<Status> (*)(OpenedCluster& cluster, Settings settings);
 Status MeasureCluster(const Settings& settings, Measurement measure);
 
+// A loglet that elects its leaders is to be without one for less than this, in the median.
+inline constexpr double kMostElectionMillis = 500;
+
 // What every row under fault is loaded with.
 inline constexpr size_t kFaultPayload = 100;
 inline constexpr size_t kFaultOutstanding = 1024;

@@ -7,7 +7,6 @@
 namespace vlog::bench {
 namespace {
 
-constexpr const char* kKinds[] = {"sequencer", "paxos", "raft"};
 constexpr double kKnownEtcd = 11900;  // Puts a second at 1,024 outstanding, DESIGN 11
 constexpr double kKnownMicrosAtDepthOne = 1500;
 constexpr Load kLoads[] = {{100, 1}, {100, 1024}};
@@ -20,12 +19,13 @@ struct Plan {
 
 Task<StatusOr<std::vector<Results>>> MeasureLoad(OpenedCluster* cluster, Etcd* etcd, Load load,
                                                  Plan plan) {
-  std::vector<Results> results(std::size(kKinds));
+  const std::vector<std::string> kinds = cluster->Kinds();
+  std::vector<Results> results(kinds.size());
   for (int round = 0; round < plan.rounds; ++round) {
     StatusOr<std::optional<Measured>> theirs = co_await RunEtcd(cluster, etcd, load, plan.duration);
     VLOG_CO_RETURN_IF_ERROR(theirs);
-    for (size_t kind = 0; kind < std::size(kKinds); ++kind) {
-      Status swapped = co_await cluster->SwapTo(kKinds[kind]);
+    for (size_t kind = 0; kind < kinds.size(); ++kind) {
+      Status swapped = co_await cluster->SwapTo(kinds[kind]);
       VLOG_CO_RETURN_IF_ERROR(swapped);
       StatusOr<Measured> ours = co_await RunOurs(cluster, load, plan.duration);
       VLOG_CO_RETURN_IF_ERROR(ours);
@@ -33,6 +33,12 @@ Task<StatusOr<std::vector<Results>>> MeasureLoad(OpenedCluster* cluster, Etcd* e
     }
   }
   co_return std::move(results);
+}
+
+// Of each node; how many records share one says how well a kind fills its batches.
+std::string SyncsARecord(const Results& results) {
+  double syncs = Median(results.syncs_per_second) / Median(results.speed.ours);
+  return absl::StrFormat("%.4f syncs a record and node", syncs);
 }
 
 // The sequencer's own aims are judged by the group cluster-speed.
@@ -44,6 +50,7 @@ void PrintKind(const std::string& kind, const Load& load, const Results& results
     bool fair = row.reference <= kKnownMicrosAtDepthOne / kFairShare;
     if (judged) Judge(&row, "<= 0.5x", row.ratio <= 0.5, fair, problem);
     AddNote(&row, absl::StrFormat("CPU %.1f us a record", Median(results.cpu.ours)));
+    AddNote(&row, SyncsARecord(results));
     row.syncs_per_second = Median(results.syncs_per_second);
     row.bytes_per_sync = Median(results.bytes_per_sync);
     Print(row);
@@ -51,6 +58,7 @@ void PrintKind(const std::string& kind, const Load& load, const Results& results
   }
   Row row = SpeedRow(kind + ", " + load.Name(), results, problem);
   bool fair = row.reference >= kFairShare * kKnownEtcd;
+  AddNote(&row, SyncsARecord(results));
   if (judged) Judge(&row, ">= 15x", row.ratio >= 15, fair, problem);
   Print(row);
 }
@@ -78,14 +86,15 @@ Task<Status> Measure(OpenedCluster& cluster, Settings settings) {
   Progress("starting etcd");
   StatusOr<Etcd> etcd = StartEtcd(settings);
   VLOG_CO_RETURN_IF_ERROR(etcd);
+  const std::vector<std::string> kinds = cluster.Kinds();
   Plan plan;
   if (settings.quick) plan = {5, std::chrono::milliseconds(700)};
   for (const Load& load : kLoads) {
     Progress("each kind and etcd in turns: " + load.Name());
     StatusOr<std::vector<Results>> results = co_await MeasureLoad(&cluster, &*etcd, load, plan);
     VLOG_CO_RETURN_IF_ERROR(results);
-    for (size_t kind = 0; kind < std::size(kKinds); ++kind) {
-      PrintKind(kKinds[kind], load, (*results)[kind], etcd->problem);
+    for (size_t kind = 0; kind < kinds.size(); ++kind) {
+      PrintKind(kinds[kind], load, (*results)[kind], etcd->problem);
     }
   }
   co_return absl::OkStatus();

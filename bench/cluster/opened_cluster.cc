@@ -1,5 +1,6 @@
 #include "cluster/opened_cluster.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include "cluster/ack_tally.h"
@@ -11,6 +12,7 @@ namespace {
 constexpr Duration kAnswer = std::chrono::seconds(1);
 constexpr Duration kLookEvery = std::chrono::milliseconds(20);
 constexpr double kPatienceMillis = 30'000;
+constexpr double kElectionMillis = 10'000;
 
 }  // namespace
 
@@ -19,6 +21,40 @@ StatusOr<NodeId> OpenedCluster::Sequencer() const {
       loglets::sequencer::DecodeParams(log->known_chain()->last().made.params);
   VLOG_RETURN_IF_ERROR(params);
   return params->sequencer.node;
+}
+
+std::vector<std::string> OpenedCluster::Kinds() const {
+  std::vector<std::string> kinds = client->factory().names();
+  std::stable_partition(kinds.begin(), kinds.end(),
+                        [](const std::string& kind) { return kind == "sequencer"; });
+  return kinds;
+}
+
+Task<StatusOr<NodeId>> OpenedCluster::Leader() {
+  virtuallog::Segment last = log->known_chain()->last();
+  if (last.made.kind == "sequencer") co_return Sequencer();
+  SteadyTime begin = SteadyNow();
+  while (MillisBetween(begin, SteadyNow()) < kElectionMillis) {
+    LogletId id{log->name(), last.index, last.made.id};
+    std::vector<NodeId> leaders = co_await LeadersOf(std::move(id));
+    if (leaders.size() == 1) co_return leaders.front();
+    co_await Sleep(kLookEvery);
+  }
+  co_return absl::UnavailableError("nobody leads the log, or more than one node");
+}
+
+Task<std::vector<NodeId>> OpenedCluster::LeadersOf(LogletId id) {
+  std::vector<NodeId> leaders;
+  for (NodeId node : nodes->nodes()) {
+    Instant deadline = scheduler().Now() + kAnswer;
+    StatusOr<server::NodeStatus> status = co_await client->nodes().StatusOf(node, deadline);
+    if (!status.ok()) continue;
+    for (const server::LogletStatus& hosted : status->loglets) {
+      bool leads = hosted.loglet.id == id && hosted.loglet.role == "leader";
+      if (leads) leaders.push_back(node);
+    }
+  }
+  co_return std::move(leaders);
 }
 
 NodeId OpenedCluster::NodeBeside(NodeId node) const {
@@ -80,7 +116,7 @@ Task<bool> OpenedCluster::HasUpTo(NodeId node, Lsn tail) {
   for (const server::LogletStatus& hosted : status->loglets) {
     const loglets::HostedLoglet& loglet = hosted.loglet;
     bool this_one = loglet.id.log == log->name() && loglet.id.segment == last.index &&
-                    loglet.role == "log server";
+                    loglet.role != "sequencer";  // a copy
     if (this_one) held = last.base + loglet.tail.value();
   }
   co_return held >= tail;

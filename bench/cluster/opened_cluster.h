@@ -26,6 +26,11 @@ struct OpenedCluster {
   async::Scheduler& scheduler() const { return client->env().scheduler(); }
   // Of the log's last segment, as far as this client knows.
   StatusOr<NodeId> Sequencer() const;
+  // Who orders the records of the last segment: its sequencer, or whoever leads it, as the nodes
+  // say. kUnavailable: nobody, or more than one, for 10 s.
+  Task<StatusOr<NodeId>> Leader();
+  // That nodes host, the sequencer kind first.
+  std::vector<std::string> Kinds() const;
   // The first node but this one.
   NodeId NodeBeside(NodeId node) const;
   std::vector<pid_t> Processes() const;
@@ -37,8 +42,8 @@ struct OpenedCluster {
   void KillSoon(NodeId node);
   // REQUIRES: it was killed. Starts it, and AwaitBack().
   Task<Status> RestartAndAwait(NodeId node);
-  // Waits until the node serves and its log server holds what was committed before the call, so
-  // that it is worth as much as the others again. kUnavailable: it takes longer than 30 s.
+  // Waits until the node serves and its copy holds what was committed before the call, so that it
+  // is worth as much as the others again. kUnavailable: it takes longer than 30 s.
   Task<Status> AwaitBack(NodeId node);
   // A planned move of the log's last segment. Its errors are those of Reconfigure().
   Task<Status> MoveTo(NodeId sequencer);
@@ -49,6 +54,7 @@ struct OpenedCluster {
   Task<Status> Close();
 
  private:
+  Task<std::vector<NodeId>> LeadersOf(LogletId id);
   // Whether the node serves and holds the last segment up to `tail`.
   Task<bool> HasUpTo(NodeId node, Lsn tail);
 };
