@@ -323,6 +323,7 @@ class Operations(vlogd_test.Vlogd):
         # A round trip through every ordered pair, each kind to itself as well.
         kinds = ["sequencer"] + ["sequencer", "raft", "raft", "paxos", "paxos", "sequencer",
                                  "paxos", "raft", "sequencer"] * 5
+        poll(lambda: load.acks, lambda: "nothing is acknowledged")
         for kind in kinds[1:]:
             heard = len(load.acks)
             self.vlog("--log", "a", "reconfigure", "--to", kind)

@@ -76,8 +76,9 @@ void FollowerFlow::OnError(CallId call, bool lost, Instant now) {
     not_before_ = now + options_.lost_retry;
     DropLoaded();
   } else if (sent->what != What::kHeartbeat) {
-    errors_ = std::min(errors_ + 1, 5u);
-    Retreat(*sent, now + options_.retry * (1 << (errors_ - 1)));
+    // What fails together counts once.
+    if (now >= not_before_) errors_ = std::min(errors_ + 1, 5u);
+    Retreat(*sent, std::max(not_before_, now + options_.retry * (1 << (errors_ - 1))));
   }
 }
 
