@@ -33,38 +33,77 @@ Offset Committed(const ClusterView& view, const LogView& log) {
   return committed;
 }
 
+// A sequencer stores nothing; its tail is what it has assigned.
+bool IsCopy(const HostedLoglet& part) { return part.role != "sequencer"; }
+
 CopyHealth CopyOn(const ClusterView& view, const LogView& log, const NodeLife& life,
                   Offset committed) {
   CopyHealth copy;
   copy.replica = Replica{life.node, life.disk};
   copy.serves = view.Lives(life);
+  DiskId disk = view.DiskOf(life.node);
+  bool replaced = disk != DiskId() && disk != life.disk;
+  bool elects = log.open_segment()->needs.all_of.empty();
+  if (replaced && elects) copy.no_vote = "its disk was replaced";
   if (!copy.serves) return copy;
   Offset tail;
   for (const HostedLoglet& part : PartsOn(view, log, life.node)) {
-    // A sequencer stores nothing; its tail is what it has assigned.
-    if (part.role != "sequencer") tail = std::max(tail, part.tail);
+    if (!IsCopy(part)) continue;
+    tail = std::max(tail, part.tail);
+    copy.role = part.role;
+    copy.no_vote = part.no_vote;
   }
   copy.tail = log.open_segment()->base + tail.value();
   copy.lag = committed > tail ? committed - tail : 0;
   return copy;
 }
 
-std::string Problem(const ClusterView& view, const LogHealth& health) {
-  auto serves = [](const CopyHealth& copy) { return copy.serves; };
-  auto serving =
-      static_cast<size_t>(std::count_if(health.copies.begin(), health.copies.end(), serves));
-  if (serving < health.write_quorum) {
+size_t Counting(const LogHealth& health) {
+  return static_cast<size_t>(std::count_if(health.copies.begin(), health.copies.end(),
+                                           [](const CopyHealth& copy) { return copy.counts(); }));
+}
+
+// "node 3 does not vote: its disk was replaced"
+std::string NoVoteText(const LogHealth& health) {
+  std::string text;
+  for (const CopyHealth& copy : health.copies) {
+    if (copy.no_vote.empty()) continue;
+    absl::StrAppend(&text, text.empty() ? "" : "; ", "node ", copy.replica.node.value(),
+                    " does not vote: ", copy.no_vote);
+  }
+  return text;
+}
+
+std::string Problem(const ClusterView& view, const LogHealth& health, size_t needed) {
+  size_t serving = Counting(health);
+  std::string no_vote = NoVoteText(health);
+  if (serving < needed) {
     return absl::StrCat("no write quorum: ", serving, " of ", health.copies.size(),
-                        " copies serve, ", health.write_quorum, " are needed");
+                        " copies serve, ", needed, " are needed", no_vote.empty() ? "" : "; ",
+                        no_vote);
   }
   for (const NodeLife& life : health.sequencers) {
     if (!view.Lives(life)) {
       return absl::StrCat("the sequencer on node ", life.node.value(), " does not answer");
     }
   }
+  if (!no_vote.empty()) return no_vote;
   if (serving == health.copies.size()) return "";
   return absl::StrCat(health.copies.size() - serving, " of ", health.copies.size(),
                       " copies do not serve");
+}
+
+// Also a member that counts in no quorum may lead.
+std::optional<NodeId> LeaderOf(const ClusterView& view, const LogView& log) {
+  std::optional<NodeId> leader;
+  for (const auto& [node, each] : view.nodes) {
+    for (const HostedLoglet& part : PartsOn(view, log, node)) {
+      if (part.role != "leader") continue;
+      if (leader) return std::nullopt;
+      leader = node;
+    }
+  }
+  return leader;
 }
 
 // "segments 3, 7 have fewer copies than were promised"
@@ -94,13 +133,14 @@ LogHealth HealthOf(const ClusterView& view, const LogView& log) {
   const loglets::Needs& needs = log.open_segment()->needs;
   Offset committed = Committed(view, log);
   health.tail = log.open_segment()->base + committed.value();
-  health.write_quorum = needs.least;
+  health.write_quorum = needs.acknowledging();
   health.sequencers = needs.all_of;
   for (const NodeLife& life : needs.some_of) {
     health.copies.push_back(CopyOn(view, log, life, committed));
   }
-  health.has_quorum = view.Living(needs.some_of) >= needs.least;
-  std::string now = Problem(view, health);
+  health.leader = LeaderOf(view, log);
+  health.has_quorum = Counting(health) >= needs.least;
+  std::string now = Problem(view, health, needs.least);
   if (!now.empty()) health.problem = now + (health.problem.empty() ? "" : "; " + health.problem);
   return health;
 }

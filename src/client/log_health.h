@@ -16,6 +16,10 @@ struct CopyHealth {
   bool serves = false;      // that disk does
   std::optional<Lsn> tail;  // durable there; none: nothing is known
   uint64_t lag = 0;         // records below the log's tail that it does not have yet
+  std::string role;         // as its node says, "follower"; "" if nothing is known
+  // Of a node that answers, in a kind that elects its leaders: why it has no vote; "": it has.
+  std::string no_vote;
+  bool counts() const { return serves && no_vote.empty(); }
 };
 
 struct LogHealth {
@@ -24,7 +28,9 @@ struct LogHealth {
   size_t write_quorum = 0;
   std::vector<CopyHealth> copies;
   std::vector<loglets::NodeLife> sequencers;
-  // Appends can go on: enough copies serve. The sequencer may be on its way.
+  // Who leads, in a kind that elects; none: nobody says so, or several nodes do.
+  std::optional<NodeId> leader;
+  // Appends can go on: enough copies serve and count. The sequencer may be on its way.
   bool has_quorum = true;
   // Sealed segments that have fewer copies than were promised, as they are in the view.
   std::vector<SegmentView> under_replicated;

@@ -32,6 +32,7 @@ struct HostedLoglet {
   Offset known_tail;  // committed, as far as this node knows
   bool sealed = false;
   size_t bytes_in_memory = 0;  // of batches
+  std::string no_vote = {};    // why its voice counts for nothing; "" while it counts
 };
 
 // All loglets of one kind on one node. Thread rule: the executor of its Env.

@@ -163,9 +163,13 @@ std::vector<Row> OtherRows() {
       Time(milliseconds(100), hours(1000),
            Name("monitor.replace_after", "10s",
                 "A log whose loglet elects its leaders itself (raft, paxos) goes on without a "
-                "member that is away. When it has been away for so long, or for twice as long as "
-                "it was before, another node in service takes its place, if one serves. Other "
-                "logs are moved at once, as soon as they cannot go on.",
+                "member that is away, its leader too: the others elect another one within a "
+                "second. When the member has been away for so long, or for twice as long as it "
+                "was before, another node in service takes its place by a swap, if one serves. "
+                "A short time swaps such a log away from a dead leader quickly, and costs a swap "
+                "for every restart that takes longer; a long one leaves it to its election, with "
+                "a copy less meanwhile. Other logs are moved at once, as soon as they cannot go "
+                "on.",
                 VLOG_CONFIG_FIELD(monitor.replace_after))),
       Choice({"debug", "info", "warning", "error"},
              Name("logging.level", "info", "The least level of the lines that are written.",

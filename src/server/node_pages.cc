@@ -61,6 +61,7 @@ std::string LogletsJson(const std::vector<LogletStatus>& loglets) {
     json.Text("proposal", HexIdText(loglet.id.proposal.value()));
     json.Number("trim", loglet.trim.value()).Number("tail", loglet.tail.value());
     json.Number("known_tail", loglet.known_tail.value()).Bool("sealed", loglet.sealed);
+    if (!loglet.no_vote.empty()) json.Text("no_vote", loglet.no_vote);
     list.Raw(json.Finish());
   }
   return list.Finish();

@@ -32,6 +32,7 @@ void Put(const LogletStatus& status, pb::Loglet* out) {
   out->set_tail(status.loglet.tail.value());
   out->set_known_tail(status.loglet.known_tail.value());
   out->set_sealed(status.loglet.sealed);
+  out->set_no_vote(status.loglet.no_vote);
 }
 
 LogletStatus Get(const pb::Loglet& in) {
@@ -43,6 +44,7 @@ LogletStatus Get(const pb::Loglet& in) {
   status.loglet.tail = Offset(in.tail());
   status.loglet.known_tail = Offset(in.known_tail());
   status.loglet.sealed = in.sealed();
+  status.loglet.no_vote = in.no_vote();
   return status;
 }
 

@@ -49,6 +49,8 @@ class NodeWorld {
   void SetPeers(uint64_t node, std::vector<uint64_t> peers) { peers_[node] = std::move(peers); }
   // Size of the journal's files from the next start of a node on; 4 MiB unless set.
   void SetSegmentBytes(uint64_t bytes) { segment_bytes_ = bytes; }
+  // monitor.replace_after of all nodes from their next start on; as configured unless set.
+  void SetReplaceAfter(Duration time) { replace_after_ = time; }
   // Begins to start. REQUIRES: it is down.
   void Start(uint64_t node);
   void StartAll();
@@ -106,6 +108,7 @@ class NodeWorld {
   std::map<uint64_t, Machine> machines_;
   ClusterId cluster_{0xc105};
   uint64_t segment_bytes_ = 0;  // 0: as configured
+  Duration replace_after_{0};   // 0: as configured
   std::string log_;
 };
 

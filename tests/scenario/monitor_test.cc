@@ -153,11 +153,12 @@ class FlakyMetastore final : public metastore::Metastore {
 };
 
 struct MonitorWorld {
-  explicit MonitorWorld(NodeId self = NodeId(101))
+  explicit MonitorWorld(NodeId self = NodeId(101), Duration replace_after = seconds(10))
       : world(5), image(world), env(world, image, "node"), health(env), metastore(env) {
     factory.Register(std::make_unique<PlacedKind>(env, health, script));
     MonitorOptions options;
     options.self = self;
+    options.replace_after = replace_after;
     options.spares = [this]() -> Task<StatusOr<std::vector<NodeId>>> { co_return spares; };
     options.report = [this](const std::string&, const std::string& what, const Status&) {
       reports.push_back(what);
@@ -391,7 +392,8 @@ class ElectingKind final : public loglets::LogletKind {
 };
 
 struct ElectingWorld : MonitorWorld {
-  explicit ElectingWorld(uint64_t self = 1) : MonitorWorld(NodeId(self)) {
+  explicit ElectingWorld(Duration replace_after = seconds(10))
+      : MonitorWorld(NodeId(1), replace_after) {
     factory.Register(std::make_unique<ElectingKind>(env));
     OpenOptions options;
     options.create_with_kind = "electing";
@@ -422,6 +424,20 @@ TEST_CASE("Monitor: a member that is gone for long is replaced, one that comes b
   CHECK(world.monitor->fail_overs() == 0);
   world.Pass(seconds(60));
   CHECK(world.Last().index == SegmentIndex(1));
+}
+
+TEST_CASE("Monitor: replace_after says whether a log leaves a dead leader soon or waits for it") {
+  for (bool soon : {true, false}) {
+    CAPTURE(soon);
+    ElectingWorld world(soon ? Duration(milliseconds(100)) : Duration(std::chrono::hours(1)));
+    world.spares = {NodeId(1), NodeId(2), NodeId(3), NodeId(4)};
+    world.health.Set(3, Liveness::kDead);
+    world.Pass(milliseconds(600));
+    CHECK(world.Last().index == SegmentIndex(soon ? 1 : 0));
+    world.Pass(std::chrono::minutes(30));
+    CHECK(world.monitor->replacements() == (soon ? 1 : 0));
+    CHECK(world.monitor->fail_overs() == 0);
+  }
 }
 
 TEST_CASE("Monitor: where nobody can take a member's place, its log is left as it is") {

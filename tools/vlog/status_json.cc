@@ -41,17 +41,22 @@ std::string MetastoreJson(const ClusterView& view) {
 // What the open segments of the logs want of a node.
 void AddRoles(NodeId node, const std::vector<LogHealth>& logs, JsonObject* json) {
   uint64_t sequencers = 0;
+  uint64_t leads = 0;
   uint64_t copies = 0;
   uint64_t lag = 0;
   for (const LogHealth& log : logs) {
     sequencers += Contains(client::NodesOf(log.sequencers), node);
+    leads += Contains(client::NodesOf(log.sequencers), node) || log.leader == node;
     for (const CopyHealth& copy : log.copies) {
       if (copy.replica.node != node) continue;
       ++copies;
       lag = std::max(lag, copy.lag);
     }
   }
-  json->Number("sequencers", sequencers).Number("copies", copies).Number("lag", lag);
+  json->Number("sequencers", sequencers)
+      .Number("leads", leads)
+      .Number("copies", copies)
+      .Number("lag", lag);
 }
 
 std::string NodeJson(const ClusterView& view, NodeId number, const NodeView& node,
@@ -79,7 +84,7 @@ std::string CopyJson(const CopyHealth& copy) {
   JsonObject json;
   json.Number("node", copy.replica.node.value());
   json.Text("disk", server::HexIdText(copy.replica.disk.value()));
-  json.Bool("serves", copy.serves);
+  json.Bool("serves", copy.serves).Text("role", copy.role).Text("no_vote", copy.no_vote);
   if (copy.tail) {
     json.Number("tail", copy.tail->value()).Number("lag", copy.lag);
   } else {
@@ -113,6 +118,7 @@ std::string LogJson(const ClusterView& view, const LogView& log, const LogHealth
     sequencer.Bool("serves", view.Lives(health.sequencers.front()));
     json.Raw("sequencer", sequencer.Finish());
   }
+  json.Raw("leader", health.leader ? std::to_string(health.leader->value()) : "null");
   JsonArray copies;
   for (const CopyHealth& copy : health.copies) copies.Raw(CopyJson(copy));
   json.Raw("copies", copies.Finish());

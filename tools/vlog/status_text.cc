@@ -25,7 +25,7 @@ std::string Text(Duration time) {
 
 // What the logs ask of one node.
 struct Part {
-  uint64_t sequencers = 0;
+  uint64_t leads = 0;   // as their sequencer, or as an elected leader
   uint64_t copies = 0;  // of open segments
   uint64_t lag = 0;     // the worst of them
 };
@@ -33,7 +33,8 @@ struct Part {
 Part PartOf(NodeId node, const std::vector<LogHealth>& logs) {
   Part part;
   for (const LogHealth& log : logs) {
-    for (const loglets::NodeLife& life : log.sequencers) part.sequencers += life.node == node;
+    for (const loglets::NodeLife& life : log.sequencers) part.leads += life.node == node;
+    part.leads += log.leader == node;
     for (const CopyHealth& copy : log.copies) {
       if (copy.replica.node != node) continue;
       ++part.copies;
@@ -69,15 +70,15 @@ std::string MetastoreLine(const ClusterView& view) {
 
 std::string NodeTable(const ClusterView& view, const std::vector<LogHealth>& logs) {
   std::vector<Row> rows;
-  rows.push_back({"NODE", "ADDRESS", "STATE", "VOTES", "SEQUENCERS", "COPIES", "LAG", "DISK",
-                  "BOOT", "UP", "PROBLEM"});
+  rows.push_back({"NODE", "ADDRESS", "STATE", "VOTES", "LEADS", "COPIES", "LAG", "DISK", "BOOT",
+                  "UP", "PROBLEM"});
   for (const auto& [number, node] : view.nodes) {
     Part part = PartOf(number, logs);
     Row row = {std::to_string(number.value()),
                node.member.address,
                "no answer",
                VotesIn(view, number) ? "yes" : "no",
-               std::to_string(part.sequencers),
+               std::to_string(part.leads),
                std::to_string(part.copies),
                "?",
                "?",
@@ -95,7 +96,7 @@ std::string NodeTable(const ClusterView& view, const std::vector<LogHealth>& log
     }
     rows.push_back(std::move(row));
   }
-  return Table(rows, {"NODE", "SEQUENCERS", "COPIES", "LAG", "BOOT", "UP"});
+  return Table(rows, {"NODE", "LEADS", "COPIES", "LAG", "BOOT", "UP"});
 }
 
 std::string CopiesText(const LogHealth& health) {
@@ -120,7 +121,7 @@ std::string WantedText(const loglets::Policy& policy) {
 std::string LogTable(const ClusterView& view, const std::vector<LogHealth>& logs) {
   std::vector<Row> rows;
   rows.push_back(
-      {"LOG", "SEGMENT", "KIND", "TAIL", "QUORUM", "WANTED", "SEQUENCER", "NODE:LAG", "PROBLEM"});
+      {"LOG", "SEGMENT", "KIND", "TAIL", "QUORUM", "WANTED", "LEADER", "NODE:LAG", "PROBLEM"});
   for (size_t i = 0; i < view.logs.size(); ++i) {
     const LogView& log = view.logs[i];
     const LogHealth& health = logs[i];
@@ -129,14 +130,15 @@ std::string LogTable(const ClusterView& view, const std::vector<LogHealth>& logs
                       "", health.problem});
       continue;
     }
-    std::vector<NodeId> sequencers = client::NodesOf(health.sequencers);
+    std::vector<NodeId> leaders = client::NodesOf(health.sequencers);
+    if (health.leader) leaders.push_back(*health.leader);
     rows.push_back({log.name, std::to_string(log.open_segment()->index.value()),
                     log.open_segment()->kind, std::to_string(health.tail.value()),
                     absl::StrCat(health.write_quorum, "/", health.copies.size()),
-                    WantedText(log.policy), sequencers.empty() ? "-" : client::Listed(sequencers),
+                    WantedText(log.policy), leaders.empty() ? "-" : client::Listed(leaders),
                     CopiesText(health), health.problem});
   }
-  return Table(rows, {"SEGMENT", "TAIL", "SEQUENCER"});
+  return Table(rows, {"SEGMENT", "TAIL", "LEADER"});
 }
 
 std::string FlagText(const LogView& log, const client::SegmentView& segment) {

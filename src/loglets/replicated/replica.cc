@@ -71,16 +71,14 @@ bool HostedReplica::forgettable() const {
 }
 
 HostedLoglet HostedReplica::Row() const {
-  std::string role = core_->role();
-  std::string impaired = core_->impaired();
-  if (!impaired.empty()) role += ", no vote: " + impaired;
   return {id_,
-          std::move(role),
+          core_->role(),
           core_->trim_point(),
           core_->applied_end(),
           core_->applied_end(),
           core_->sealed(),
-          core_->bytes_in_memory()};
+          core_->bytes_in_memory(),
+          core_->impaired()};
 }
 
 void HostedReplica::Create() {
