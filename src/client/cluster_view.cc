@@ -57,4 +57,10 @@ std::vector<NodeId> NodesOf(const std::vector<loglets::NodeLife>& lives) {
   return nodes;
 }
 
+std::vector<NodeId> NodesWithCopies(const loglets::Needs& needs) {
+  std::vector<NodeId> nodes = NodesOf(needs.some_of);
+  for (const loglets::NodeLife& life : needs.beside) nodes.push_back(life.node);
+  return nodes;
+}
+
 }  // namespace vlog::client

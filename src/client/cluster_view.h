@@ -102,6 +102,8 @@ Task<ClusterView> Look(Cluster& cluster, LookOptions options);
 std::string Listed(const std::vector<NodeId>& nodes);
 std::vector<NodeId> NodesOf(const std::vector<Replica>& replicas);
 std::vector<NodeId> NodesOf(const std::vector<loglets::NodeLife>& lives);
+// Those that count in quorums first.
+std::vector<NodeId> NodesWithCopies(const loglets::Needs& needs);
 
 }  // namespace vlog::client
 

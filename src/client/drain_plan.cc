@@ -26,7 +26,8 @@ void NoteNarrow(const std::string& what, const std::vector<NodeId>& nodes, size_
 std::vector<NodeId> NodesWithout(const ClusterView& view, const LogView& log, NodeId node) {
   const Needs& needs = log.open_segment()->needs;
   std::vector<NodeId> nodes;
-  for (NodeId each : NodesOf(needs.some_of)) {
+  std::vector<NodeId> now = NodesWithCopies(needs);
+  for (NodeId each : now) {
     if (each != node) nodes.push_back(each);
   }
   std::vector<NodeId> in_service = view.InService();
@@ -34,7 +35,7 @@ std::vector<NodeId> NodesWithout(const ClusterView& view, const LogView& log, No
   std::stable_partition(in_service.begin(), in_service.end(), preferred);
   for (NodeId spare : in_service) {
     bool fits = spare != node && !Contains(nodes, spare) && NodeServes(view, spare);
-    if (fits && nodes.size() < needs.some_of.size()) nodes.push_back(spare);
+    if (fits && nodes.size() < now.size()) nodes.push_back(spare);
   }
   return nodes;
 }
@@ -55,8 +56,8 @@ void DrainLogs(const ClusterView& view, NodeId node, MembershipPlan* plan) {
   for (const LogView& log : view.logs) {
     if (log.open_segment() == nullptr) continue;
     const Needs& needs = log.open_segment()->needs;
-    std::vector<NodeId> nodes = NodesOf(needs.some_of);
-    if (HasNode(needs.all_of, node) || HasNode(needs.some_of, node)) {
+    std::vector<NodeId> nodes = NodesWithCopies(needs);
+    if (HasNode(needs.all_of, node) || Contains(nodes, node)) {
       nodes = NodesWithout(view, log, node);
       mover.Move(log, nodes, node);
     }
@@ -83,11 +84,11 @@ void WidenLogs(const ClusterView& view, NodeId node, MembershipPlan* plan) {
   for (const LogView& log : view.logs) {
     if (log.open_segment() == nullptr) continue;
     const Needs& needs = log.open_segment()->needs;
-    size_t copies = needs.some_of.size();
+    std::vector<NodeId> nodes = NodesWithCopies(needs);
+    size_t copies = nodes.size();
     bool narrow = copies + 1 < 2 * needs.least;
     if (log.policy.copies > 0) narrow = copies < log.policy.copies;
-    if (!narrow || HasNode(needs.some_of, node)) continue;
-    std::vector<NodeId> nodes = NodesOf(needs.some_of);
+    if (!narrow || Contains(nodes, node)) continue;
     nodes.push_back(node);
     mover.Move(log, std::move(nodes), NodeId());
   }

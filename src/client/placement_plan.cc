@@ -90,6 +90,7 @@ loglets::Policy PolicyOf(const NewPlacement& placement) {
       placement.copies > 0 ? placement.copies : static_cast<uint32_t>(placement.wish.nodes.size());
   policy.write_quorum = placement.wish.write_quorum;
   policy.candidates = placement.wish.nodes;
+  policy.options = placement.wish.options;
   return policy;
 }
 
@@ -100,7 +101,10 @@ StatusOr<loglets::Policy> PolicyAfter(loglets::Policy policy, const PolicyChange
                                                    " copies does not fit ", nodes, " nodes (",
                                                    Listed(change.wish.nodes), ")"));
   }
+  bool other_kind = !change.kind.empty() && change.kind != policy.kind;
+  if (other_kind && !policy.kind.empty()) policy.options.clear();
   if (!change.kind.empty()) policy.kind = change.kind;
+  if (!change.wish.options.empty()) policy.options = change.wish.options;
   if (nodes > 0) policy.candidates = change.wish.nodes;
   if (nodes > 0) policy.copies = static_cast<uint32_t>(nodes);
   if (change.copies > 0) policy.copies = change.copies;
@@ -125,8 +129,9 @@ StatusOr<loglets::Policy> PolicyAfter(loglets::Policy policy, const PolicyChange
 std::vector<std::string> ReasonsAgainst(const ClusterView& view, const Swap& swap) {
   std::vector<std::string> reasons;
   std::vector<NodeId> nodes = NodesOf(swap.after.some_of);
+  std::vector<NodeId> copies = NodesWithCopies(swap.after);
   for (NodeId node : swap.wish.nodes) {
-    if (Contains(nodes, node)) continue;
+    if (Contains(copies, node)) continue;
     reasons.push_back(absl::StrCat("node ", node.value(), " ", Why(view, node),
                                    ", and nobody else knows its disk; start it or leave it out"));
   }
@@ -140,13 +145,14 @@ std::vector<std::string> ReasonsAgainst(const ClusterView& view, const Swap& swa
     reasons.push_back(
         absl::StrCat("the sequencer's node ", life.node.value(), " ", Why(view, life.node)));
   }
-  if (swap.after.least < swap.before.least && !swap.allow_fewer_copies) {
-    reasons.push_back(absl::StrCat("records would be on ", swap.after.least,
+  size_t acknowledging = swap.after.acknowledging();
+  if (acknowledging < swap.before.acknowledging() && !swap.allow_fewer_copies) {
+    reasons.push_back(absl::StrCat("records would be on ", acknowledging,
                                    " nodes when they are acknowledged, now they are on ",
-                                   swap.before.least,
+                                   swap.before.acknowledging(),
                                    "; if that is meant, add --allow-fewer-copies"));
   }
-  size_t seal = swap.before.some_of.size() + 1 - std::max<size_t>(swap.before.least, 1);
+  size_t seal = swap.before.some_of.size() + 1 - std::max<size_t>(swap.before.acknowledging(), 1);
   size_t sealing = view.Living(swap.before.some_of);
   if (!swap.before.some_of.empty() && sealing < seal) {
     reasons.push_back(absl::StrCat(

@@ -21,6 +21,7 @@ std::vector<Replica> FormerDisks(const ClusterView& view, NodeId node) {
     for (const Replica& replica : log.acceptors.acceptors) take(replica);
     for (const SegmentView& segment : log.segments) {
       for (const NodeLife& life : segment.needs.some_of) take(Replica{life.node, life.disk});
+      for (const NodeLife& life : segment.needs.beside) take(Replica{life.node, life.disk});
       for (const NodeLife& life : segment.needs.all_of) take(Replica{life.node, life.disk});
     }
   }
@@ -42,8 +43,9 @@ void MoveLogs(const ClusterView& view, const Replica& self, MembershipPlan* plan
     if (log.open_segment() == nullptr) continue;
     const Needs& needs = log.open_segment()->needs;
     bool named = std::any_of(needs.some_of.begin(), needs.some_of.end(), lost) ||
+                 std::any_of(needs.beside.begin(), needs.beside.end(), lost) ||
                  std::any_of(needs.all_of.begin(), needs.all_of.end(), lost);
-    if (named) mover.Move(log, NodesOf(needs.some_of), NodeId());
+    if (named) mover.Move(log, NodesWithCopies(needs), NodeId());
   }
 }
 

@@ -8,10 +8,10 @@ namespace vlog::client {
 namespace {
 
 // The placement in full, so that what is carried out is what was judged.
-loglets::Placement PlacementOf(const loglets::Needs& needs) {
-  loglets::Placement placement;
-  placement.nodes = NodesOf(needs.some_of);
-  placement.write_quorum = static_cast<uint32_t>(needs.least);
+loglets::Placement PlacementOf(const loglets::Needs& needs, loglets::Placement wish) {
+  loglets::Placement placement = std::move(wish);
+  placement.nodes = NodesWithCopies(needs);
+  placement.write_quorum = static_cast<uint32_t>(needs.acknowledging());
   if (!needs.all_of.empty()) placement.sequencer = needs.all_of.front().node;
   return placement;
 }
@@ -76,7 +76,7 @@ Task<StatusOr<SwapPlan>> PlanSwap(Cluster& cluster, std::string log, SwapWish wi
     if (each.name == log) plan.about = HealthOf(plan.view, each).tail;
   }
   plan.request = std::move(request);
-  plan.request.placement = PlacementOf(plan.swap.after);
+  plan.request.placement = PlacementOf(plan.swap.after, plan.swap.wish);
   plan.request.replaces = plan.replaces;
   plan.request.policy = plan.policy;
   co_return std::move(plan);

@@ -25,6 +25,15 @@ std::vector<std::string> LogletFactory::names() const {
   return names;
 }
 
+Status RefuseOptions(const std::string& kind, const ProposeRequest& request) {
+  const std::string& wished = request.wish.options;
+  if (wished.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError("all nodes of a " + kind +
+                                    " loglet do the same, they have no "
+                                    "roles; '" +
+                                    wished + "' is for kinds that have, as paxos");
+}
+
 const char* ToString(CopyWord::State state) {
   switch (state) {
     case CopyWord::State::kHolds:

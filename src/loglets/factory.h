@@ -18,7 +18,10 @@ namespace vlog::loglets {
 struct Placement {
   std::vector<NodeId> nodes;  // that hold copies
   uint32_t write_quorum = 0;  // copies before an acknowledgement
-  NodeId sequencer;           // of kinds that have one
+  NodeId sequencer;           // of kinds that have one; else who leads first
+  // What only this kind understands, in its own words: who does what ("acceptors=1,2"). "": as the
+  // predecessor, if that is of the same kind.
+  std::string options = {};
 };
 
 // What an operator wants of all loglets of a log, whichever nodes live at the moment. The chain
@@ -30,6 +33,7 @@ struct Policy {
   // With W of its nodes not to be had a successor may do with so many, never with fewer; 0: with W.
   uint32_t least_copies = 0;
   std::vector<NodeId> candidates;  // hold the copies as long as they can, the preferred first
+  std::string options = {};        // as Placement::options; of `kind` and no other
   friend bool operator==(const Policy&, const Policy&) = default;
 };
 
@@ -40,6 +44,9 @@ struct ProposeRequest {
   std::string previous_kind;
   std::string previous_params;
 };
+
+// For kinds that understand none: kInvalidArgument if the request has options for this kind.
+Status RefuseOptions(const std::string& kind, const ProposeRequest& request);
 
 // The nodes that may be given new work, asked anew each time: not those that an operator drained.
 using NodesInService = std::function<Task<StatusOr<std::vector<NodeId>>>()>;
@@ -57,6 +64,10 @@ struct Needs {
   std::vector<NodeLife> all_of;   // each of them: a sequencer that cannot be replaced
   std::vector<NodeLife> some_of;  // `least` of them: copies
   size_t least = 0;
+  // Copies that count in no quorum: without them appends go on, and readers have fewer to ask.
+  std::vector<NodeLife> beside = {};
+  size_t write_quorum = 0;  // copies before an acknowledgement; 0: `least`
+  size_t acknowledging() const { return write_quorum > 0 ? write_quorum : least; }
 };
 
 // What a node with a copy says when it is asked for one record, for people.
@@ -70,6 +81,7 @@ struct CopyWord {
   };
   NodeLife life;
   State state = State::kSilent;
+  bool leads = false;  // it orders what is appended, as it says, in a kind that elects its leaders
   std::string detail;  // "" if there is nothing to add
 };
 const char* ToString(CopyWord::State state);  // "yes", "no", "trimmed", "gone", "no answer"
@@ -90,7 +102,7 @@ class LogletKind {
     (void)params;
     return Needs();
   }
-  // Asks each of NeedsOf().some_of, in that order, whether it has the record at `offset` now.
+  // Asks each node that was given a copy whether it has the record at `offset` now.
   // Nobody is asked by kinds that live in one process, or that cannot ask a single node.
   virtual Task<std::vector<CopyWord>> AskCopies(LogletId id, std::string params, Offset offset) {
     (void)id, (void)params, (void)offset;

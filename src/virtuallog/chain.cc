@@ -9,21 +9,24 @@
 namespace vlog::virtuallog {
 namespace {
 
-// The first does not count fail-overs, the second has no policies and flags no segments.
-constexpr uint32_t kFormatVersion = 3;
+// The first does not count fail-overs, the second has no policies and flags no segments, the third
+// has no options in policies.
+constexpr uint32_t kFormatVersion = 4;
+constexpr uint32_t kWithoutOptions = 3;
 constexpr uint32_t kOldestFormat = 1;
 constexpr size_t kRecent = 64;
 
-void PutPolicy(std::string* out, const loglets::Policy& policy) {
+void PutPolicy(std::string* out, const loglets::Policy& policy, uint32_t format) {
   PutString(out, policy.kind);
   PutFixed(out, policy.copies);
   PutFixed(out, policy.write_quorum);
   PutFixed(out, policy.least_copies);
   PutFixed(out, static_cast<uint32_t>(policy.candidates.size()));
   for (NodeId node : policy.candidates) PutFixed(out, node.value());
+  if (format > kWithoutOptions) PutString(out, policy.options);
 }
 
-loglets::Policy GetPolicy(Decoder& in) {
+loglets::Policy GetPolicy(Decoder& in, uint32_t format) {
   loglets::Policy policy;
   policy.kind = std::string(in.String());
   policy.copies = in.Fixed<uint32_t>();
@@ -33,6 +36,7 @@ loglets::Policy GetPolicy(Decoder& in) {
   for (uint32_t i = 0; i < candidates && in.ok(); ++i) {
     policy.candidates.emplace_back(in.Fixed<uint64_t>());
   }
+  if (format > kWithoutOptions) policy.options = std::string(in.String());
   return policy;
 }
 
@@ -57,15 +61,19 @@ Proposal GetProposal(Decoder& in, uint32_t format) {
   return proposal;
 }
 
-void PutChained(std::string* out, const Proposal& proposal) {
+bool HasOptions(const Proposal& proposal) {
+  return proposal.policy && !proposal.policy->options.empty();
+}
+
+void PutChained(std::string* out, const Proposal& proposal, uint32_t format) {
   PutProposal(out, proposal);
   PutFixed(out, static_cast<uint8_t>(proposal.policy.has_value()));
-  if (proposal.policy) PutPolicy(out, *proposal.policy);
+  if (proposal.policy) PutPolicy(out, *proposal.policy, format);
 }
 
 Proposal GetChained(Decoder& in, uint32_t format) {
   Proposal proposal = GetProposal(in, format);
-  if (format >= 3 && in.Fixed<uint8_t>() != 0) proposal.policy = GetPolicy(in);
+  if (format >= 3 && in.Fixed<uint8_t>() != 0) proposal.policy = GetPolicy(in, format);
   return proposal;
 }
 
@@ -84,23 +92,27 @@ Chain Chain::Begin(Proposal first, WallTime now) {
 }
 
 std::string Chain::Encode() const {
+  // Older programs read a chain for as long as it has nothing that they would lose.
+  bool options = !policy_.options.empty() || (intent_ && HasOptions(intent_->successor));
+  for (const Segment& segment : segments_) options |= HasOptions(segment.made);
+  uint32_t format = options ? kFormatVersion : kWithoutOptions;
   std::string out;
-  PutFixed(&out, kFormatVersion);
+  PutFixed(&out, format);
   PutFixed(&out, static_cast<uint32_t>(segments_.size()));
   for (const Segment& segment : segments_) {
     PutFixed(&out, segment.index.value());
     PutFixed(&out, segment.base.value());
-    PutChained(&out, segment.made);
+    PutChained(&out, segment.made, format);
     PutFixed(&out, segment.made_at.unix_millis);
     PutFixed(&out, segment.least_copies);
   }
   PutFixed(&out, static_cast<uint8_t>(intent_.has_value()));
   if (intent_) {
     PutFixed(&out, intent_->replaces.value());
-    PutChained(&out, intent_->successor);
+    PutChained(&out, intent_->successor, format);
     PutFixed(&out, intent_->deadline.unix_millis);
   }
-  PutPolicy(&out, policy_);
+  PutPolicy(&out, policy_, format);
   PutFixed(&out, static_cast<uint32_t>(recent_.size()));
   for (ProposalId id : recent_) PutFixed(&out, id.value());
   PutFixed(&out, Crc32c(out));
@@ -132,7 +144,7 @@ StatusOr<Chain> Chain::Decode(std::string_view data) {
     intent.deadline.unix_millis = in.Fixed<int64_t>();
     chain.intent_ = std::move(intent);
   }
-  if (format >= 3) chain.policy_ = GetPolicy(in);
+  if (format >= 3) chain.policy_ = GetPolicy(in, format);
   uint32_t recent = in.Fixed<uint32_t>();
   for (uint32_t i = 0; i < recent && in.ok(); ++i) {
     chain.recent_.emplace_back(in.Fixed<uint64_t>());
@@ -252,14 +264,17 @@ std::vector<std::pair<SegmentIndex, SegmentIndex>> DeadRanges(const Chain& chain
 std::string EncodeProposal(const Proposal& proposal) {
   std::string out;
   PutProposal(&out, proposal);
-  if (proposal.policy) PutPolicy(&out, *proposal.policy);
+  uint32_t format = HasOptions(proposal) ? kFormatVersion : kWithoutOptions;
+  if (proposal.policy) PutPolicy(&out, *proposal.policy, format);
   return out;
 }
 
 std::optional<Proposal> DecodeProposal(std::string_view data) {
   Decoder in(data);
   Proposal proposal = GetProposal(in, kFormatVersion);
-  if (in.ok() && !in.done()) proposal.policy = GetPolicy(in);
+  if (in.ok() && !in.done()) proposal.policy = GetPolicy(in, kWithoutOptions);
+  bool options = in.ok() && !in.done() && proposal.policy;
+  if (options) proposal.policy->options = std::string(in.String());
   if (!in.done()) return std::nullopt;
   return proposal;
 }

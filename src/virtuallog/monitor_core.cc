@@ -132,6 +132,11 @@ std::vector<NodeId> Replaced(const loglets::Needs& needs,
                              const std::vector<NodeId>& preferred, const LivenessOf& of) {
   std::set<NodeId> members = ServersOf(needs);
   std::vector<NodeId> nodes;
+  for (const loglets::NodeLife& life : needs.beside) {
+    members.insert(life.node);
+    nodes.push_back(life.node);
+  }
+  size_t copies = nodes.size() + needs.some_of.size();
   for (const loglets::NodeLife& life : needs.some_of) {
     if (std::find(gone.begin(), gone.end(), life) == gone.end()) nodes.push_back(life.node);
   }
@@ -143,7 +148,7 @@ std::vector<NodeId> Replaced(const loglets::Needs& needs,
   for (NodeId spare : spares) {
     bool fits =
         !members.contains(spare) && of({spare, Incarnation(), DiskId()}) == Liveness::kAlive;
-    if (fits && nodes.size() < needs.some_of.size()) nodes.push_back(spare);
+    if (fits && nodes.size() < copies) nodes.push_back(spare);
   }
   if (nodes.size() == kept) nodes.clear();
   return nodes;

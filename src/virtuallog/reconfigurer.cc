@@ -29,6 +29,8 @@ Task<StatusOr<Proposal>> Reconfigurer::Propose(ReconfigureRequest request, Segme
   VLOG_CO_RETURN_IF_ERROR(kind);
   loglets::ProposeRequest propose;
   loglets::Policy policy = request.policy.value_or(context_.chain()->policy());
+  bool other_kind = policy.kind != proposal.kind;
+  if (other_kind && !request.policy) policy.options.clear();
   policy.kind = proposal.kind;
   if (policy != context_.chain()->policy()) proposal.policy = policy;
   propose.policy = std::move(policy);

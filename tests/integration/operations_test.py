@@ -181,6 +181,81 @@ class Operations(vlogd_test.Vlogd):
                          [(1, "yes"), (2, "yes"), (3, "no answer")])
         self.assertEqual(told["segment"]["made"]["reason"], "created")
 
+    def test_explain_tells_who_leads_where_the_nodes_elect_a_leader(self):
+        self.start(3)
+        for kind in ("raft", "paxos"):
+            # Nodes of this program may not host it.
+            _, err = self.vlog("create", kind, "--kind", kind, code=None)
+            if "there is no loglet kind" in err:
+                continue
+            self.append(kind)
+            explain = lambda: json.loads(self.vlog("--log", kind, "explain", "4", "--format",
+                                                   "json")[0])
+            poll(lambda: [n["has_it"] for n in explain()["nodes"]] == ["yes"] * 3,
+                 lambda: "a copy stays behind: %s" % explain())
+            leader = explain()["segment"]["leader"]
+            out, _ = self.vlog("--log", kind, "explain", "4")
+            self.assertIn("%s, 2 of 3 nodes before an acknowledgement, led by node %d"
+                          % (kind, leader), out)
+            self.assertIn("leads, open, applied up to offset", out)
+            self.node(leader).stop(signal.SIGKILL)
+            poll(lambda: explain()["segment"]["leader"] not in (None, leader),
+                 lambda: "nobody else leads: %s" % explain())
+            self.assertEqual(explain()["nodes"][leader - 1]["has_it"], "no answer")
+            self.node(leader).start()
+            self.node(leader).await_ready()
+
+    def test_status_shows_who_leads_and_who_has_no_vote(self):
+        self.start(3)
+        self.vlog("create", "a", "--kind", "raft")
+        self.append("a")
+        poll(lambda: self.log_status("a")["leader"] is not None, lambda: "nobody leads")
+        status = self.cluster_status()
+        leader = self.log_status("a")["leader"]
+        self.assertEqual([n["leads"] for n in status["nodes"]].index(1) + 1, leader)
+        self.assertIn("LEADER", self.vlog("status")[0])
+        wiped = leader % 3 + 1
+        self.wipe(wiped)
+        poll(lambda: "node %d does not vote: its disk was replaced" % wiped
+             in self.log_status("a")["problem"],
+             lambda: "status does not say who has no vote: %s" % self.log_status("a"))
+        self.assertIn("does not vote", self.vlog("status")[0])
+        self.append("a")
+        self.vlog("replace-disk", str(wiped))
+        self.assertEqual(self.log_status("a")["problem"], "")
+        self.check_all("a")
+
+    def test_roles_are_for_kinds_that_have_them(self):
+        self.start(3)
+        for kind, why in (("sequencer", "they have no roles"), ("raft", "votes and serves")):
+            err = self.refused("create", "x", "--kind", kind, "--roles", "acceptors=1", code=2)
+            self.assertIn(why, err)
+        self.assertIn("roles are", self.refused("create", "x", "--kind", "raft", "--roles",
+                                                "voters=1", code=2))
+        self.vlog("create", "a")
+        self.append("a")
+        out, err = self.vlog("--log", "a", "reconfigure", "--to", "paxos", "--roles",
+                             "acceptors=1", "--replication", "2/3", code=None)
+        if "there is no loglet kind" in err:
+            return  # nodes of this program do not host it
+        self.append("a")
+        chain = json.loads(self.vlog("--log", "a", "chain", "--format", "json")[0])
+        self.assertEqual(chain["policy"]["roles"], "acceptors=1")
+        roles = {c["node"]: c["role"] for c in self.log_status("a")["copies"]}
+        self.assertEqual(roles[1], "acceptor")
+        self.assertIn("every node would be only an acceptor",
+                      self.refused("--log", "a", "reconfigure", "--roles", "acceptors=1,2,3",
+                                   code=2))
+        self.assertIn("too few acceptors",
+                      self.refused("--log", "a", "reconfigure", "--roles", "learners=1,2",
+                                   code=2))
+        self.assertIn("holds no copy", self.refused("--log", "a", "reconfigure", "--roles",
+                                                    "acceptors=9", code=2))
+        self.vlog("--log", "a", "reconfigure", "--roles", "all")
+        roles = {c["node"]: c["role"] for c in self.log_status("a")["copies"]}
+        self.assertNotIn("acceptor", roles.values())
+        self.check_all("a")
+
     def test_status_shows_who_is_away_and_whether_the_quorums_live(self):
         self.start(3)
         self.vlog("create", "a", "--sequencer", "1")

@@ -270,6 +270,24 @@ TEST_CASE("Chain: a policy stays until a segment brings another one") {
   CHECK(DecodeProposal(EncodeProposal(plan.successor))->policy == plan.successor.policy);
 }
 
+TEST_CASE("Chain: a policy's options come back, and only with them the format is a new one") {
+  Chain plain = Chain::Begin(Propose(1), WallTime{1});
+  Proposal first = Propose(1);
+  first.policy = loglets::Policy();
+  first.policy->kind = first.kind;
+  first.policy->options = "acceptors=1,2";
+  Chain chain = Chain::Begin(first, WallTime{1});
+  StatusOr<Chain> again = Chain::Decode(chain.Encode());
+  REQUIRE(again.ok());
+  CHECK(again->policy().options == "acceptors=1,2");
+  CHECK(again->last().made.policy == first.policy);
+  CHECK(chain.Encode()[0] == 4);
+  CHECK(plain.Encode()[0] == 3);
+  std::optional<Proposal> kept = DecodeProposal(EncodeProposal(first));
+  REQUIRE(kept.has_value());
+  CHECK(kept->policy == first.policy);
+}
+
 TEST_CASE("Chain: one that is older than policies is read, its policy is the kind it has") {
   std::string data;
   PutFixed(&data, uint32_t{2});  // format

@@ -573,5 +573,78 @@ TEST_CASE("Health: the lag of each copy is counted from what any node knows is c
   CHECK_FALSE(HealthOf(view, log).has_quorum);
 }
 
+// A kind that elects its leaders has nobody whom it cannot do without.
+loglets::Needs Electing(const std::vector<Replica>& voters, const std::vector<Replica>& learners) {
+  loglets::Needs needs = NeedsOf(voters, 2, 1);
+  needs.all_of.clear();
+  for (const Replica& each : learners) {
+    needs.beside.push_back({each.node, Incarnation(), each.disk});
+  }
+  return needs;
+}
+
+void HostReplica(ClusterView& view, uint64_t node, const std::string& role,
+                 const std::string& no_vote = "") {
+  loglets::HostedLoglet hosted;
+  hosted.id = {"a", SegmentIndex(0), ProposalId(7)};
+  hosted.role = role;
+  hosted.no_vote = no_vote;
+  view.nodes.at(NodeId(node)).status.loglets.push_back({"raft", hosted});
+}
+
+TEST_CASE("Health: whoever leads is told, unless nobody or more than one says so") {
+  ClusterView view = View(4);
+  LogView& log = AddLog(view, "a", Electing(Disks({1, 2, 3}), Disks({4})));
+  CHECK_FALSE(HealthOf(view, log).leader.has_value());
+  HostReplica(view, 1, "follower");
+  HostReplica(view, 4, "leader");
+  CHECK(HealthOf(view, log).leader == NodeId(4));
+  CHECK(HealthOf(view, log).copies[0].role == "follower");
+  HostReplica(view, 2, "leader");
+  CHECK_FALSE(HealthOf(view, log).leader.has_value());
+}
+
+TEST_CASE("Health: a voter that lost its disk, or part of its state, is told not to vote") {
+  ClusterView view = View(3);
+  LogView& log = AddLog(view, "a", Electing(Disks({1, 2, 3}), {}));
+  for (uint64_t node : {1, 2, 3}) HostReplica(view, node, "follower");
+  CHECK(HealthOf(view, log).problem.empty());
+  view.nodes.at(NodeId(3)).status.identity.disk = Disk(3, 1).disk;
+  view.nodes.at(NodeId(3)).status.loglets.clear();
+  LogHealth health = HealthOf(view, log);
+  CHECK(health.problem == "node 3 does not vote: its disk was replaced");
+  CHECK(health.has_quorum);
+  view.nodes.at(NodeId(2)).status.loglets.clear();
+  HostReplica(view, 2, "follower", "its journal lost entries");
+  health = HealthOf(view, log);
+  CHECK_FALSE(health.has_quorum);
+  CHECK(health.problem ==
+        "no write quorum: 1 of 3 copies serve, 2 are needed; node 2 does not vote: its journal "
+        "lost entries; node 3 does not vote: its disk was replaced");
+}
+
+TEST_CASE("Drain: a node that is only a learner is left as well, the other learners stay") {
+  ClusterView view = View(5);
+  AddLog(view, "a", Electing(Disks({1, 2, 3}), Disks({4, 5})));
+  MembershipPlan plan = PlanDrain(view, NodeId(4));
+  REQUIRE(plan.logs.size() == 1);
+  CHECK(plan.logs[0].to.nodes == Nodes({1, 2, 3, 5}));
+}
+
+TEST_CASE("Policy: roles stay until other ones are named or the kind changes") {
+  PolicyChange change;
+  change.kind = "paxos";
+  change.wish.options = "acceptors=1";
+  loglets::Policy policy;
+  policy.kind = "sequencer";
+  policy = *PolicyAfter(policy, change);
+  CHECK(policy.options == "acceptors=1");
+  change.wish.options.clear();
+  policy = *PolicyAfter(policy, change);
+  CHECK(policy.options == "acceptors=1");
+  change.kind = "raft";
+  CHECK(PolicyAfter(policy, change)->options.empty());
+}
+
 }  // namespace
 }  // namespace vlog::client

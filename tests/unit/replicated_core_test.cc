@@ -322,7 +322,7 @@ TEST_CASE("Replicated params: what could not work is refused") {
   params.members[2].replica.disk = DiskId();
   CHECK(refused(params));
   params = Three();
-  params.members[0].votes = false;  // it is to lead
+  params.members[0].serves = false;  // it is to lead
   CHECK(refused(params));
   params = Three();
   params.members[2].votes = params.members[2].serves = false;

@@ -154,7 +154,54 @@ TEST_CASE("Replicated placement: roles are read, kept from the predecessor, and 
   REQUIRE(successor.ok());
   CHECK_FALSE(successor->members[0].votes);
   CHECK(successor->members[1].serves);
-  CHECK(successor->first_leader == NodeId(2));
+  CHECK(successor->first_leader == NodeId(3));
+}
+
+TEST_CASE("Replicated placement: whoever is only an acceptor never leads, a learner may") {
+  Wanted wanted;
+  wanted.roles = *ParseRoles("acceptors=1,2,3 learners=4");
+  StatusOr<Params> params = Choose(wanted, Nodes({1, 2, 3, 4}), Answering({1, 2, 3, 4}));
+  REQUIRE(params.ok());
+  CHECK(params->first_leader == NodeId(4));
+  wanted.wish.sequencer = NodeId(2);
+  params = Choose(wanted, Nodes({1, 2, 3, 4}), Answering({1, 2, 3, 4}));
+  CHECK(absl::IsInvalidArgument(params.status()));
+  // With nobody left who may lead it waits for one.
+  wanted.wish.sequencer = NodeId();
+  params = Choose(wanted, Nodes({1, 2, 3, 4}), Answering({1, 2, 3}));
+  CHECK_FALSE(params.ok());
+}
+
+TEST_CASE("Replicated placement: too few acceptors, nobody to lead and strangers are refused") {
+  Census all = Answering({1, 2, 3});
+  auto refused = [&all](const std::string& roles, uint32_t quorum) {
+    Wanted wanted;
+    wanted.wish.options = roles;
+    wanted.wish.write_quorum = quorum;
+    wanted.roles = *ParseRoles(roles);
+    StatusOr<Params> params = Choose(wanted, Nodes({1, 2, 3}), all);
+    CHECK((params.ok() || absl::IsInvalidArgument(params.status())));
+    return Message(params.status());
+  };
+  CHECK(refused("acceptors=1,2 learners=3", 0).empty());
+  CHECK(refused("learners=1,2", 2).find("too few acceptors: 1 of nodes 1, 2, 3") == 0);
+  CHECK(refused("learners=1,2,3", 0).find("too few acceptors: 0 of") == 0);
+  CHECK(refused("acceptors=1,2,3", 0).find("every node would be only an acceptor") == 0);
+  CHECK(refused("acceptors=9", 0).find("node 9 is given a role and holds no copy") == 0);
+}
+
+TEST_CASE("Replicated placement: everybody does everything again if that is asked for") {
+  Wanted wanted;
+  wanted.roles = *ParseRoles("acceptors=1 learners=2");
+  StatusOr<Params> apart = Choose(wanted, Nodes({1, 2, 3}), Answering({1, 2, 3}));
+  REQUIRE(apart.ok());
+  Wanted next;
+  next.previous = *apart;
+  next.roles = *ParseRoles("all");
+  StatusOr<Params> params = Choose(next, {}, Answering({1, 2, 3}));
+  REQUIRE(params.ok());
+  CHECK(params->voters() == 3);
+  for (const Member& member : params->members) CHECK(member.serves);
 }
 
 TEST_CASE("Replicated placement: roles that make no sense are refused") {

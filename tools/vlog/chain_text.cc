@@ -64,6 +64,7 @@ std::string PolicyText(const loglets::Policy& policy) {
   if (!policy.candidates.empty()) {
     absl::StrAppend(&text, ", preferably on nodes ", client::Listed(policy.candidates));
   }
+  if (!policy.options.empty()) absl::StrAppend(&text, ", roles ", Printable(policy.options));
   return text;
 }
 
@@ -73,7 +74,7 @@ std::string PolicyJson(const loglets::Policy& policy) {
   JsonObject json;
   json.Text("kind", policy.kind).Number("copies", policy.copies);
   json.Number("write_quorum", policy.write_quorum).Number("least_copies", policy.least_copies);
-  json.Raw("candidates", candidates.Finish());
+  json.Raw("candidates", candidates.Finish()).Text("roles", policy.options);
   return json.Finish();
 }
 

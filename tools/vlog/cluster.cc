@@ -13,8 +13,12 @@ constexpr char kOtherName[] =
     "choose another name; 'vlog --cluster ... logs' lists those there are";
 
 std::string Text(const loglets::Needs& needs) {
-  std::string text = absl::StrCat("nodes ", client::Listed(client::NodesOf(needs.some_of)),
-                                  ", write quorum ", needs.least, " of ", needs.some_of.size());
+  std::string text =
+      absl::StrCat("nodes ", client::Listed(client::NodesOf(needs.some_of)), ", write quorum ",
+                   needs.acknowledging(), " of ", needs.some_of.size());
+  if (!needs.beside.empty()) {
+    absl::StrAppend(&text, ", only learners on ", client::Listed(client::NodesOf(needs.beside)));
+  }
   for (const loglets::NodeLife& life : needs.all_of) {
     absl::StrAppend(&text, ", sequencer on node ", life.node.value());
   }

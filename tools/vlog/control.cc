@@ -35,13 +35,13 @@ Task<int> Reconfigure(Shell& shell, ReconfigureArguments arguments) {
         "a directory keeps its records, the kind 'memory' does not; use --to local"));
   }
   const loglets::Placement& placement = request.placement;
-  bool placed =
-      !placement.nodes.empty() || placement.write_quorum > 0 || placement.sequencer != NodeId();
+  bool placed = !placement.nodes.empty() || placement.write_quorum > 0 ||
+                placement.sequencer != NodeId() || !placement.options.empty();
   bool counted = arguments.copies > 0 || arguments.least_copies > 0;
   if (placed || counted || arguments.dry_run || arguments.allow_fewer_copies) {
     co_return Fail(absl::InvalidArgumentError(
-        "--nodes, --replication, --write-quorum, --least-copies, --sequencer, --allow-fewer-copies "
-        "and --dry-run are for loglets in a cluster; use --cluster"));
+        "--nodes, --replication, --write-quorum, --least-copies, --sequencer, --roles, "
+        "--allow-fewer-copies and --dry-run are for loglets in a cluster; use --cluster"));
   }
   StatusOr<virtuallog::SharedLog*> log = co_await shell.OpenLog(Shell::Access::kWrite);
   if (!log.ok()) co_return Fail(log.status());

@@ -1,5 +1,6 @@
 // vlog explain: where one record is, whether its copies are there, and who made that segment.
 #include <algorithm>
+#include <optional>
 
 #include "base/json_text.h"
 #include "chain_text.h"
@@ -53,14 +54,28 @@ std::string RangeText(const Explanation& e) {
                       e.lsn - segment.base);
 }
 
+// Two say so while one of them has not heard of the other.
+std::optional<NodeId> LeaderOf(const Explanation& e) {
+  std::optional<NodeId> leader;
+  for (const CopyWord& copy : e.copies) {
+    if (!copy.leads) continue;
+    if (leader) return std::nullopt;
+    leader = copy.life.node;
+  }
+  return leader;
+}
+
 std::string QuorumText(const Explanation& e) {
   std::string text = e.segment->made.kind;
   if (e.needs.some_of.empty()) return text;
-  absl::StrAppend(&text, ", ", e.needs.least, " of ", e.needs.some_of.size(),
+  absl::StrAppend(&text, ", ", e.needs.acknowledging(), " of ", e.needs.some_of.size(),
                   " nodes before an acknowledgement");
   for (const loglets::NodeLife& life : e.needs.all_of) {
     absl::StrAppend(&text, ", sequencer on node ", life.node.value(), " (boot ",
                     life.incarnation.value(), ")");
+  }
+  if (std::optional<NodeId> leader = LeaderOf(e)) {
+    absl::StrAppend(&text, ", led by node ", leader->value());
   }
   uint32_t least = e.segment->least_copies;
   if (least > 0) {
@@ -116,12 +131,14 @@ std::string SegmentJson(const Explanation& e) {
   json.Number("index", segment.index.value()).Number("base", segment.base.value());
   json.Raw("end", e.end ? std::to_string(e.end->value()) : "null");
   json.Number("offset", e.lsn - segment.base).Text("kind", segment.made.kind);
-  json.Number("write_quorum", e.needs.least);
+  json.Number("write_quorum", e.needs.acknowledging());
   json.Number("copies", e.needs.some_of.size());
   json.Raw("least_copies",
            segment.least_copies == 0 ? "null" : std::to_string(segment.least_copies));
   json.Raw("sequencer",
            e.needs.all_of.empty() ? "null" : std::to_string(e.needs.all_of.front().node.value()));
+  std::optional<NodeId> leader = LeaderOf(e);
+  json.Raw("leader", leader ? std::to_string(leader->value()) : "null");
   json.Raw("made", MadeJson(segment)).Raw("ended", e.followed ? MadeJson(*e.followed) : "null");
   return json.Finish();
 }

@@ -239,10 +239,13 @@ class CommandLine {
         "  vlog --dir d reconfigure --to local --reason 'fresh segment'\n"
         "  vlog --cluster localhost:7001 --log orders reconfigure --sequencer 2 --dry-run\n"
         "  vlog --cluster localhost:7001 --log orders reconfigure --nodes 2,3,4\n"
-        "  vlog --cluster localhost:7001 --log orders reconfigure --replication 2/3\n\n"
+        "  vlog --cluster localhost:7001 --log orders reconfigure --replication 2/3\n"
+        "  vlog --cluster localhost:7001 --log orders reconfigure --to paxos "
+        "--nodes 1,2,3,4 --roles 'acceptors=3 learners=4'\n\n"
         "On a cluster it is refused if the log could not go on: too few of the nodes serve, or\n"
         "the sequencer's node does not answer. What is asked for with --to, --nodes,\n"
-        "--replication, --write-quorum and --least-copies is the log's policy from then on, for\n"
+        "--replication, --write-quorum, --least-copies and --roles is the log's policy from then "
+        "on, for\n"
         "successors that nobody asks for as well; 'vlog chain' shows it.\n",
         [this](Shell& shell) { return shell.Run(Reconfigure(shell, swap_)); });
     reconfigure->add_option("--to", swap_.request.kind, "its kind (default: the same)");
@@ -277,7 +280,14 @@ class CommandLine {
     AddNumber(command, "--write-quorum", &placement->write_quorum,
               "copies before an acknowledgement (cluster; default: a majority)");
     AddNumber(command, "--sequencer", &placement->sequencer,
-              "node that orders appends (cluster; default: as before)");
+              "node that orders appends, or leads first (cluster; default: as before)");
+    command
+        ->add_option("--roles", placement->options,
+                     "who does what: \"acceptors=1,2\" only vote and keep what is decided, "
+                     "\"learners=4,5\" only\nserve reads and may lead; either or both in one word, "
+                     "others do everything; \"all\": nobody is\nset apart any more (cluster, "
+                     "paxos; default: as before, at first all)")
+        ->type_name("ROLES");
   }
 
   // "W/N"
@@ -327,14 +337,16 @@ class CommandLine {
                        "kind of the first loglet (default: sequencer)");
     AddPlacement(create, &create_.made.placement);
     AddReplication(create, &create_.made.placement, &create_.copies, &create_.least_copies);
-    CLI::App* status =
-        Add("status", "show the nodes of a cluster, what they do, and how its logs fare",
-            "  vlog --cluster localhost:7001 status\n"
-            "  vlog --cluster localhost:7001,localhost:7002 status --format json\n\n"
-            "LAG: records that a copy is behind. Ends with 0 while the quorums live, though nodes\n"
-            "may be away: a majority of the metastore's voters and the write quorum of each log;\n"
-            "else with 1.\n",
-            [this](Shell& shell) { return shell.Run(ShowStatus(shell, json_)); });
+    CLI::App* status = Add(
+        "status", "show the nodes of a cluster, what they do, and how its logs fare",
+        "  vlog --cluster localhost:7001 status\n"
+        "  vlog --cluster localhost:7001,localhost:7002 status --format json\n\n"
+        "LEADER: the sequencer, or whom the nodes elected. LAG: records that a copy is behind.\n"
+        "A voter whose disk was replaced does not vote: PROBLEM says so. Ends with 0 while the "
+        "quorums live, though nodes\n"
+        "may be away: a majority of the metastore's voters and the write quorum of each log;\n"
+        "else with 1.\n",
+        [this](Shell& shell) { return shell.Run(ShowStatus(shell, json_)); });
     AddFormat(status);
     AddOperations();
   }

@@ -15,7 +15,11 @@ class LocalKind final : public LogletKind {
       : env_(env), journal_(journal), options_(options), tombstones_(journal, kLocalTombstones) {}
 
   std::string name() const override { return kLocalKind; }
-  Task<StatusOr<std::string>> ProposeParams(ProposeRequest) override { co_return std::string(); }
+  Task<StatusOr<std::string>> ProposeParams(ProposeRequest request) override {
+    Status refused = RefuseOptions(kLocalKind, request);
+    VLOG_CO_RETURN_IF_ERROR(refused);
+    co_return std::string();
+  }
 
   Task<Status> Prepare(LogletId id, std::string) override {
     VLOG_CO_RETURN_IF_ERROR(journal_.status());

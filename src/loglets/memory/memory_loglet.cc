@@ -105,7 +105,11 @@ class MemoryKind final : public LogletKind {
  public:
   explicit MemoryKind(env::Env& env) : env_(env) {}
   std::string name() const override { return kMemoryKind; }
-  Task<StatusOr<std::string>> ProposeParams(ProposeRequest) override { co_return std::string(); }
+  Task<StatusOr<std::string>> ProposeParams(ProposeRequest request) override {
+    Status refused = RefuseOptions(name(), request);
+    VLOG_CO_RETURN_IF_ERROR(refused);
+    co_return std::string();
+  }
   Task<Status> Prepare(LogletId, std::string) override { co_return absl::OkStatus(); }
   Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string,
                                                std::optional<Offset>) override {

@@ -55,7 +55,8 @@ void LeaderSearch::Ask(std::optional<size_t> at_once) {
   quiet_ = true;
   for (size_t member = 0; member < client_->members(); ++member) {
     bool doubted = leader_ == member && failed_ == member;
-    if (!client_->params.members[member].votes || doubted) continue;
+    // Whoever only votes never leads.
+    if (!client_->params.members[member].serves || doubted) continue;
     ++asking_;
     ReplicaRequest request;
     request.at_once = at_once == member;

@@ -1,5 +1,6 @@
 // Who leads a replicated loglet, as one opened handle knows it, and the search when nobody is known
-// to: all voters are told that a client waits, and keep the question until somebody leads.
+// to: all who may lead, that is the members that serve, are told that a client waits, and keep the
+// question until somebody leads.
 #ifndef VLOG_LOGLETS_REPLICATED_LEADER_SEARCH_H_
 #define VLOG_LOGLETS_REPLICATED_LEADER_SEARCH_H_
 
@@ -34,8 +35,8 @@ class LeaderSearch : public std::enable_shared_from_this<LeaderSearch> {
   void Failed(size_t member, NodeId hint = NodeId());
   // The leader owes an answer: asks the others whether somebody else leads by now.
   void Doubt();
-  // Tells all voters that a client waits, whoever may lead: those that are behind get to hear of
-  // what was decided.
+  // Tells all members that serve that a client waits, whoever leads: those that are behind get to
+  // hear of what was decided.
   void Poke() { Ask(std::nullopt); }
 
   // Asks the leader, whoever that is, until `bound` has passed: then kUnavailable, with the reason.

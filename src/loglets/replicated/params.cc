@@ -80,9 +80,9 @@ Status Validate(const Params& params) {
                                 voters, " voters"));
   }
   std::optional<size_t> first = params.Find(params.first_leader);
-  if (!first || !params.members[*first].votes) {
-    return Invalid(
-        absl::StrCat("node ", params.first_leader.value(), " is to lead and does not vote"));
+  if (!first || !params.members[*first].serves) {
+    return Invalid(absl::StrCat("node ", params.first_leader.value(),
+                                " is to lead and is no member, or one that only votes"));
   }
   return absl::OkStatus();
 }

@@ -26,7 +26,7 @@ struct Member {
   // stored in this life or a later one.
   Incarnation born;
   bool votes = true;   // counts in quorums
-  bool serves = true;  // applies what is decided and serves reads
+  bool serves = true;  // applies what is decided, serves reads, and may lead
   friend bool operator==(const Member&, const Member&) = default;
 };
 
@@ -35,7 +35,7 @@ inline constexpr size_t kMaxMembers = 64;
 struct Params {
   std::vector<Member> members;  // by member number: 0 .. N-1
   uint32_t write_quorum = 0;    // W, 1 .. V
-  NodeId first_leader;          // a member that votes; it leads at once when the loglet is prepared
+  NodeId first_leader;  // a member that serves; it leads at once when the loglet is prepared
 
   size_t voters() const;
   size_t election_quorum() const { return voters() - write_quorum + 1; }
@@ -50,7 +50,7 @@ struct Params {
 StatusOr<Params> MakeParams(const std::vector<Replica>& replicas,
                             std::optional<uint32_t> write_quorum = std::nullopt);
 // kInvalidArgument: no or too many members, a node twice, a zero id, a member that neither votes
-// nor serves, nobody who serves, W outside 1 .. V, a first leader that is no voter.
+// nor serves, nobody who serves, W outside 1 .. V, a first leader that does not serve.
 Status Validate(const Params& params);
 
 std::string EncodeParams(const Params& params);

@@ -15,8 +15,8 @@ bool Contains(const std::vector<NodeId>& nodes, NodeId node) {
 }
 
 Status BadRoles(const std::string& word) {
-  return absl::InvalidArgumentError("roles are \"acceptors=1,2 learners=4,5\", not \"" + word +
-                                    "\"");
+  return absl::InvalidArgumentError(
+      "roles are \"acceptors=1,2 learners=4,5\", one of them, or \"all\", not \"" + word + "\"");
 }
 
 uint32_t WishedQuorum(const Wanted& wanted) {
@@ -103,13 +103,17 @@ void Shrink(const Wanted& wanted, const Census& census, Params* params) {
 StatusOr<NodeId> ChooseLeader(const Wanted& wanted, const Params& params, const Census& census) {
   auto may_lead = [&](NodeId node) {
     std::optional<size_t> member = params.Find(node);
-    return member && params.members[*member].votes && census.contains(node);
+    return member && params.members[*member].serves && census.contains(node);
   };
   if (NodeId wished = wanted.wish.sequencer; wished != NodeId()) {
     if (may_lead(wished)) return wished;
-    if (params.Find(wished)) {
+    if (std::optional<size_t> member = params.Find(wished)) {
+      if (!params.members[*member].serves) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("node ", wished.value(), " is to lead and is only an acceptor"));
+      }
       return absl::UnavailableError(
-          absl::StrCat("node ", wished.value(), " is to lead and does not answer or vote"));
+          absl::StrCat("node ", wished.value(), " is to lead and does not answer"));
     }
     return absl::InvalidArgumentError(
         absl::StrCat("node ", wished.value(), " is to lead and is no member"));
@@ -117,16 +121,61 @@ StatusOr<NodeId> ChooseLeader(const Wanted& wanted, const Params& params, const 
   if (wanted.previous && may_lead(wanted.previous->first_leader)) {
     return wanted.previous->first_leader;
   }
-  for (const Member& member : params.members) {
-    if (may_lead(member.replica.node)) return member.replica.node;
+  // One that votes as well needs one answer less from others.
+  for (bool votes : {true, false}) {
+    for (const Member& member : params.members) {
+      if (member.votes == votes && may_lead(member.replica.node)) return member.replica.node;
+    }
   }
   return absl::UnavailableError("nobody who may lead answers");
+}
+
+std::string Listed(const std::vector<NodeId>& nodes) {
+  std::string text;
+  for (NodeId node : nodes) absl::StrAppend(&text, text.empty() ? "" : ", ", node.value());
+  return text;
+}
+
+// Roles that would not work even if everybody answered.
+Status CheckRoles(const Wanted& wanted, const std::vector<NodeId>& candidates) {
+  std::vector<NodeId> voting;
+  std::vector<NodeId> serving;
+  for (NodeId node : candidates) {
+    Member member = Newcomer(wanted, node);
+    if (member.votes) voting.push_back(node);
+    if (member.serves) serving.push_back(node);
+  }
+  if (serving.empty()) {
+    return absl::InvalidArgumentError(
+        "every node would be only an acceptor: nobody would lead and serve reads; leave one out "
+        "of acceptors=, or name a learner");
+  }
+  uint32_t wished = WishedQuorum(wanted);
+  bool apart = voting.size() < candidates.size();
+  if (apart && (voting.empty() || wished > voting.size())) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "too few acceptors: ", voting.size(), " of nodes ", Listed(candidates), " would vote, ",
+        std::max(wished, 1U), " are needed before an acknowledgement"));
+  }
+  // What is wished now must be meant; an older policy may name nodes that have left.
+  if (wanted.wish.options.empty()) return absl::OkStatus();
+  for (const std::set<NodeId>* named : {&wanted.roles.acceptors, &wanted.roles.learners}) {
+    for (NodeId node : *named) {
+      if (Contains(candidates, node)) continue;
+      return absl::InvalidArgumentError(absl::StrCat("node ", node.value(),
+                                                     " is given a role and holds no copy; nodes ",
+                                                     Listed(candidates), " do"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 StatusOr<Roles> ParseRoles(const std::string& text) {
   Roles roles;
+  roles.same_for_all = text == "all";
+  if (roles.same_for_all) return roles;
   std::istringstream words(text);
   for (std::string word; words >> word;) {
     size_t equals = word.find('=');
@@ -188,6 +237,8 @@ bool IsEnough(const Wanted& wanted, const Census& census) {
 
 StatusOr<Params> ChooseParams(const Wanted& wanted, const std::vector<NodeId>& candidates,
                               const Census& census) {
+  Status roles = CheckRoles(wanted, candidates);
+  VLOG_RETURN_IF_ERROR(roles);
   Params params;
   params.members = ChooseMembers(wanted, candidates, census);
   size_t voters = params.voters();

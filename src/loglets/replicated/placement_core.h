@@ -23,11 +23,14 @@ namespace vlog::loglets::replicated {
 // Nodes that do not do everything; all others vote and serve.
 struct Roles {
   std::set<NodeId> acceptors;  // only vote
-  std::set<NodeId> learners;   // only serve
-  bool empty() const { return acceptors.empty() && learners.empty(); }
+  std::set<NodeId> learners;   // only serve, and may lead
+  // Everybody does everything, whatever the predecessor's members did.
+  bool same_for_all = false;
+  bool empty() const { return acceptors.empty() && learners.empty() && !same_for_all; }
   friend bool operator==(const Roles&, const Roles&) = default;
 };
-// "acceptors=1,2 learners=4,5", either or both; "" names none. kInvalidArgument.
+// "acceptors=1,2 learners=4,5", either or both; "all" sets nobody apart; "" says nothing.
+// kInvalidArgument.
 StatusOr<Roles> ParseRoles(const std::string& text);
 
 struct Wanted {

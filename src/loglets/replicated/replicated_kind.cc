@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "loglets/replicated/copy_poll.h"
 #include "loglets/replicated/placement_core.h"
 #include "loglets/replicated/replica_host.h"
 #include "loglets/replicated/replicated_loglet.h"
@@ -71,11 +72,19 @@ class ReplicatedKind final : public LogletKind {
     StatusOr<Params> decoded = replicated::DecodeParams(params);
     if (!decoded.ok()) return needs;  // a later version's: its nodes watch over it
     for (const Member& member : decoded->members) {
-      if (!member.votes) continue;
-      needs.some_of.push_back({member.replica.node, Incarnation(), member.replica.disk});
+      std::vector<NodeLife>& lives = member.votes ? needs.some_of : needs.beside;
+      lives.push_back({member.replica.node, Incarnation(), member.replica.disk});
     }
+    needs.write_quorum = decoded->write_quorum;
     needs.least = std::max<size_t>(decoded->write_quorum, decoded->election_quorum());
     return needs;
+  }
+
+  Task<std::vector<CopyWord>> AskCopies(LogletId id, std::string params, Offset offset) override {
+    StatusOr<Params> decoded = replicated::DecodeParams(params);
+    if (!decoded.ok()) co_return std::vector<CopyWord>();
+    std::shared_ptr<ReplicaClient> client = NewClient(std::move(id), *decoded);
+    co_return co_await replicated::CopyPoll::Ask(std::move(client), offset);
   }
 
   Task<Status> Prepare(LogletId id, std::string params) override {
@@ -107,7 +116,12 @@ class ReplicatedKind final : public LogletKind {
   }
 
   StatusOr<Wanted> WantedOf(ProposeRequest request) const {
-    StatusOr<replicated::Roles> roles = replicated::ParseRoles(options_.roles);
+    const std::string& named = request.wish.options;
+    bool of_policy = request.policy.kind.empty() || request.policy.kind == kind_.name;
+    std::string text = options_.roles;
+    if (of_policy && !request.policy.options.empty()) text = request.policy.options;
+    if (!named.empty()) text = named;
+    StatusOr<replicated::Roles> roles = replicated::ParseRoles(text);
     VLOG_RETURN_IF_ERROR(roles);
     Wanted wanted;
     wanted.roles = *std::move(roles);

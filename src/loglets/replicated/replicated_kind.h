@@ -20,7 +20,8 @@ struct ReplicatedKindOptions {
   std::vector<NodeId> nodes;
   // Which of them may hold copies that they do not hold yet; null: all.
   NodesInService in_service = {};
-  // Who does not both vote and serve, as ParseRoles() reads it; "": as the predecessor's.
+  // Who does not both vote and serve, as ParseRoles() reads it, if neither a wish nor the policy
+  // says so; "": as the predecessor's.
   std::string roles;
   replicated::ClientTiming timing;
   // How long ProposeParams() waits for nodes that are silent.
@@ -32,7 +33,8 @@ struct ReplicatedKindOptions {
 
 // For clients. Env and peers outlive the kind and every loglet that it opened.
 //
-// ProposeParams: see replicated/placement_core.h; Placement::sequencer is who leads first.
+// ProposeParams: see replicated/placement_core.h; Placement::sequencer is who leads first, and
+// Placement::options are roles, as ParseRoles() reads them.
 // Prepare: somebody leads and has committed something of its own with a quorum.
 // Drop: does nothing; nodes delete by what the chain says (KindHost::Drop).
 std::unique_ptr<LogletKind> NewReplicatedKind(replicated::ReplicaKind kind, env::Env& env,

@@ -36,6 +36,8 @@ class SequencerKind final : public LogletKind {
   std::string name() const override { return kSequencerKind; }
 
   Task<StatusOr<std::string>> ProposeParams(ProposeRequest request) override {
+    Status refused = RefuseOptions(kSequencerKind, request);
+    VLOG_CO_RETURN_IF_ERROR(refused);
     Wanted wanted{request.wish, request.policy, PreviousOf(request)};
     std::vector<NodeId> candidates = co_await FindCandidates(wanted);
     if (candidates.empty()) {
