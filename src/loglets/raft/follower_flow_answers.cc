@@ -77,7 +77,7 @@ void FollowerFlow::OnError(CallId call, bool lost, Instant now) {
     DropLoaded();
   } else if (sent->what != What::kHeartbeat) {
     // What fails together counts once.
-    if (now >= not_before_) errors_ = std::min(errors_ + 1, 5u);
+    if (errors_ == 0 || now >= not_before_) errors_ = std::min(errors_ + 1, 5u);
     Retreat(*sent, std::max(not_before_, now + options_.retry * (1 << (errors_ - 1))));
   }
 }

@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace vlog::loglets::replicated {
+namespace {
+
+constexpr int kMostDoublings = 4;  // of the pause between rounds
+
+}  // namespace
 
 LeaderSearch::LeaderSearch(std::shared_ptr<ReplicaClient> client)
     : client_(std::move(client)),
@@ -73,7 +78,10 @@ void LeaderSearch::Ask(std::optional<size_t> at_once) {
 void LeaderSearch::Heard(size_t member, uint64_t round, const StatusOr<ReplicaReply>& reply) {
   if (round != round_) return;
   --asking_;
+  // A loglet that was dropped is sealed, and nobody needs to lead it.
+  if (reply.ok() && reply->word.code == Code::kGone) return Found(member);
   if (reply.ok() && reply->word.code == Code::kOk) {
+    heard_ = true;
     const Word& word = reply->word;
     std::optional<size_t> named = client_->params.Find(word.leader);
     if (word.sealed) return Found(member);
@@ -97,7 +105,10 @@ void LeaderSearch::EndRound() {
     self->pausing_ = false;
     self->Begin();
   };
-  client_->env.scheduler().StartTimer(client_->Now() + client_->timing.pause, std::move(again));
+  // Where nobody answers at all, nobody is asked a hundred times a second.
+  silent_rounds_ = std::exchange(heard_, false) ? 0 : std::min(silent_rounds_ + 1, kMostDoublings);
+  Duration pause = client_->timing.pause * (1 << silent_rounds_);
+  client_->env.scheduler().StartTimer(client_->Now() + pause, std::move(again));
 }
 
 void LeaderSearch::Found(size_t member) {

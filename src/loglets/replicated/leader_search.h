@@ -65,6 +65,8 @@ class LeaderSearch : public std::enable_shared_from_this<LeaderSearch> {
   size_t asking_ = 0;                // members of this round that have not answered
   bool pausing_ = false;             // between two rounds
   bool quiet_ = true;                // nobody in this round knew any leader
+  bool heard_ = false;               // somebody answered in this round
+  int silent_rounds_ = 0;            // in which nobody did, up to a few
   std::optional<size_t> volunteer_;  // of those, the one that is to campaign at once next
 };
 
