@@ -101,14 +101,16 @@ class FollowerFlow {
   Next Stream(const Leader& leader, CallId call, Instant now);
   Next MoveUp(const Leader& leader, CallId call, Instant now);
   Next Heartbeat(const Leader& leader, CallId call, Instant now);
-  bool HasRoom() const {
-    return with_entries_ < options_.window && bytes_ < options_.window_bytes && !load_;
-  }
   static AppendRequest Begin(const Leader& leader, Index prev);
   void Fill(const Leader& leader, AppendRequest* request);
   void Note(CallId call, What what, const Leader& leader, const AppendRequest& request,
             Instant now);
   Instant HeartbeatDue(const Leader& leader) const;
+  // Whether more entries may be under way. What waits for room is not due: a clock that is always
+  // late would leave no time for the answers.
+  bool HasRoom() const {
+    return with_entries_ < options_.window && bytes_ < options_.window_bytes && !load_;
+  }
   std::optional<InFlight> Take(CallId call);
   void OnAgreed(const InFlight& sent, const AppendReply& reply, const RaftLog& log);
   void OnConflict(const InFlight& sent, const AppendReply& reply, const RaftLog& log, Instant now);
