@@ -86,6 +86,26 @@ struct CopyWord {
 };
 const char* ToString(CopyWord::State state);  // "yes", "no", "trimmed", "gone", "no answer"
 
+// A sealed segment whose copies are to be where they should be.
+struct RehomeRequest {
+  LogletId id;
+  std::string params;
+  Offset end;                 // as the chain says: nothing above it is copied
+  uint32_t least_copies = 0;  // the chain's flag: too few copies were made when it was sealed
+  Policy policy = {};         // of the log: whose candidates are preferred
+  // False: who does not answer now keeps its place, for it may come back.
+  bool replace_silent = true;
+  bool only_plan = false;  // says what it would do, and does nothing
+};
+
+// What became of it.
+struct Rehomed {
+  std::string params;         // the loglet's from now on; what they were if nobody left
+  uint32_t least_copies = 0;  // the flag from now on; 0: as many copies as the kind promises
+  uint64_t bytes = 0;         // of bodies, that were copied now
+  std::string what;           // who left and who came, for people; "" if nobody did
+};
+
 // The client's half of one kind. Parameters are opaque bytes to everyone but their own kind.
 // Thread rule: as Loglet.
 class LogletKind {
@@ -111,6 +131,19 @@ class LogletKind {
   // Proves that the loglet would work now and warms it up. A loglet that was never prepared works
   // all the same. Errors say why it would not.
   virtual Task<Status> Prepare(LogletId id, std::string params) = 0;
+  // Optional. Of a loglet that is sealed for good, at request.end: chooses nodes that live and are
+  // in service in the place of those that do not, and brings what is not trimmed onto them. OK: all
+  // of it is durable there, and the loglet may be opened with the new parameters; those that have
+  // it open with the old ones go on. Only the chain makes the new ones count. Idempotent, and may
+  // be interrupted anywhere: a repeat copies what is missing. Calls overlap.
+  //   kUnimplemented       this kind cannot; its loglets stay as they are
+  //   kFailedPrecondition  gone: refresh the chain
+  //   kUnavailable         not now: too few nodes live, or one went silent; what was copied stays
+  //   kDataLoss            a range that is not trimmed has no copy left; the message names it
+  virtual Task<StatusOr<Rehomed>> Rehome(RehomeRequest request) {
+    (void)request;
+    co_return absl::UnimplementedError("loglets of kind '" + name() + "' are not moved");
+  }
   // Opens a loglet, whether or not anybody used it before. `known_tail`: its end as the chain says,
   // so that nobody has to be asked for it.
   virtual Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string params,

@@ -9,9 +9,14 @@ using virtuallog::Segment;
 
 namespace {
 
-bool Same(const Segment& a, const Segment& b) {
+// Only where its copies are may change, once it is sealed.
+bool SameButHome(const Segment& a, const Segment& b) {
   return a.index == b.index && a.base == b.base && a.made.id == b.made.id &&
-         a.made.kind == b.made.kind && a.made.params == b.made.params;
+         a.made.kind == b.made.kind;
+}
+
+bool Same(const Segment& a, const Segment& b) {
+  return SameButHome(a, b) && a.made.params == b.made.params;
 }
 
 Status Violation(const std::string& what) { return absl::InternalError("I6 chain step: " + what); }
@@ -30,6 +35,17 @@ Status CheckExtended(const Chain& before, const Segment& added, WallTime now) {
   return absl::OkStatus();
 }
 
+// One segment was moved: then nothing else changed.
+Status CheckMoved(const Chain& before, const Chain& after) {
+  if (before.segments().size() != after.segments().size()) {
+    return Violation("moved and changed otherwise in one step");
+  }
+  const auto& intent = before.intent();
+  bool kept = intent.has_value() == after.intent().has_value() &&
+              (!intent || intent->successor.id == after.intent()->successor.id);
+  return kept ? absl::OkStatus() : Violation("a moved segment changed the intent");
+}
+
 }  // namespace
 
 Status CheckChainStep(const Chain& before, const Chain& after, WallTime now) {
@@ -46,10 +62,15 @@ Status CheckChainStep(const Chain& before, const Chain& after, WallTime now) {
   }
   // What is left may only have lost segments in front.
   if (got.size() > expected.size()) return Violation("a segment came from nowhere");
-  auto same = [](const Segment& a, const Segment& b) { return Same(a, b); };
-  if (!std::equal(got.rbegin(), got.rend(), expected.rbegin(), same)) {
-    return Violation("an old segment changed");
+  size_t moved = 0;
+  for (size_t i = 1; i <= got.size(); ++i) {
+    const Segment& old = expected[expected.size() - i];
+    const Segment& now = got[got.size() - i];
+    if (!SameButHome(old, now)) return Violation("an old segment changed");
+    if (!Same(old, now)) ++moved;
   }
+  if (moved > 1) return Violation("two segments were moved in one step");
+  if (moved == 1) return CheckMoved(before, after);
   if (extended && got.size() < expected.size()) {
     return Violation("extended and truncated in one step");
   }

@@ -12,9 +12,9 @@
 
 namespace vlog::testing {
 
-// OK if `after` may follow `before`: one segment more, or fewer in front, or another intent. Old
-// segments stay as they are, a new index was never used, and a planned swap that counts is what
-// happens, unless the new segment says why not.
+// OK if `after` may follow `before`: one segment more, or fewer in front, another intent, or
+// another home of one sealed segment. Else old segments stay as they are, a new index was never
+// used, and a planned swap that counts is what happens, unless the new segment says why not.
 Status CheckChainStep(const virtuallog::Chain& before, const virtuallog::Chain& after,
                       WallTime now);
 

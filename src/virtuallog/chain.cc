@@ -10,9 +10,9 @@ namespace vlog::virtuallog {
 namespace {
 
 // The first does not count fail-overs, the second has no policies and flags no segments, the third
-// has no options in policies.
+// has no options in policies and tells of no re-homing.
 constexpr uint32_t kFormatVersion = 4;
-constexpr uint32_t kWithoutOptions = 3;
+constexpr uint32_t kPlainFormat = 3;
 constexpr uint32_t kOldestFormat = 1;
 constexpr size_t kRecent = 64;
 
@@ -23,7 +23,7 @@ void PutPolicy(std::string* out, const loglets::Policy& policy, uint32_t format)
   PutFixed(out, policy.least_copies);
   PutFixed(out, static_cast<uint32_t>(policy.candidates.size()));
   for (NodeId node : policy.candidates) PutFixed(out, node.value());
-  if (format > kWithoutOptions) PutString(out, policy.options);
+  if (format > kPlainFormat) PutString(out, policy.options);
 }
 
 loglets::Policy GetPolicy(Decoder& in, uint32_t format) {
@@ -36,7 +36,7 @@ loglets::Policy GetPolicy(Decoder& in, uint32_t format) {
   for (uint32_t i = 0; i < candidates && in.ok(); ++i) {
     policy.candidates.emplace_back(in.Fixed<uint64_t>());
   }
-  if (format > kWithoutOptions) policy.options = std::string(in.String());
+  if (format > kPlainFormat) policy.options = std::string(in.String());
   return policy;
 }
 
@@ -71,6 +71,23 @@ void PutChained(std::string* out, const Proposal& proposal, uint32_t format) {
   if (proposal.policy) PutPolicy(out, *proposal.policy, format);
 }
 
+void PutRehoming(std::string* out, const std::optional<Rehoming>& rehomed) {
+  PutFixed(out, static_cast<uint8_t>(rehomed.has_value()));
+  if (!rehomed) return;
+  PutString(out, rehomed->reason);
+  PutString(out, rehomed->who);
+  PutFixed(out, rehomed->at.unix_millis);
+}
+
+std::optional<Rehoming> GetRehoming(Decoder& in) {
+  if (in.Fixed<uint8_t>() == 0) return std::nullopt;
+  Rehoming rehomed;
+  rehomed.reason = std::string(in.String());
+  rehomed.who = std::string(in.String());
+  rehomed.at.unix_millis = in.Fixed<int64_t>();
+  return rehomed;
+}
+
 Proposal GetChained(Decoder& in, uint32_t format) {
   Proposal proposal = GetProposal(in, format);
   if (format >= 3 && in.Fixed<uint8_t>() != 0) proposal.policy = GetPolicy(in, format);
@@ -94,8 +111,12 @@ Chain Chain::Begin(Proposal first, WallTime now) {
 std::string Chain::Encode() const {
   // Older programs read a chain for as long as it has nothing that they would lose.
   bool options = !policy_.options.empty() || (intent_ && HasOptions(intent_->successor));
-  for (const Segment& segment : segments_) options |= HasOptions(segment.made);
-  uint32_t format = options ? kFormatVersion : kWithoutOptions;
+  bool moved = false;
+  for (const Segment& segment : segments_) {
+    options |= HasOptions(segment.made);
+    moved |= segment.rehomed.has_value();
+  }
+  uint32_t format = options || moved ? kFormatVersion : kPlainFormat;
   std::string out;
   PutFixed(&out, format);
   PutFixed(&out, static_cast<uint32_t>(segments_.size()));
@@ -105,6 +126,7 @@ std::string Chain::Encode() const {
     PutChained(&out, segment.made, format);
     PutFixed(&out, segment.made_at.unix_millis);
     PutFixed(&out, segment.least_copies);
+    if (format >= 4) PutRehoming(&out, segment.rehomed);
   }
   PutFixed(&out, static_cast<uint8_t>(intent_.has_value()));
   if (intent_) {
@@ -135,6 +157,7 @@ StatusOr<Chain> Chain::Decode(std::string_view data) {
     segment.made = GetChained(in, format);
     segment.made_at.unix_millis = in.Fixed<int64_t>();
     if (format >= 3) segment.least_copies = in.Fixed<uint32_t>();
+    if (format >= 4) segment.rehomed = GetRehoming(in);
     chain.segments_.push_back(std::move(segment));
   }
   if (in.Fixed<uint8_t>() != 0) {
@@ -237,6 +260,24 @@ Chain Chain::Truncate(Lsn to, ProposalId proposal) const {
   return next;
 }
 
+StatusOr<Chain> Chain::Modify(SegmentIndex index, const std::string& from, std::string params,
+                              uint32_t least_copies, Rehoming rehoming, ProposalId proposal) const {
+  const Segment* found = Find(index);
+  if (found == nullptr) return absl::AbortedError("superseded: the chain has dropped the segment");
+  if (index == last().index) return absl::AbortedError("the segment is not sealed yet");
+  if (found->made.params != from) {
+    return absl::AbortedError("superseded: the segment was moved meanwhile");
+  }
+  Chain next = *this;
+  Segment& moved = next.segments_[static_cast<size_t>(found - segments_.data())];
+  moved.made.params = std::move(params);
+  moved.least_copies = least_copies;
+  moved.rehomed = std::move(rehoming);
+  next.Remember(proposal);
+  next.CheckInvariants();
+  return next;
+}
+
 void Chain::Remember(ProposalId proposal) {
   recent_.push_back(proposal);
   if (recent_.size() > kRecent) recent_.erase(recent_.begin());
@@ -264,7 +305,7 @@ std::vector<std::pair<SegmentIndex, SegmentIndex>> DeadRanges(const Chain& chain
 std::string EncodeProposal(const Proposal& proposal) {
   std::string out;
   PutProposal(&out, proposal);
-  uint32_t format = HasOptions(proposal) ? kFormatVersion : kWithoutOptions;
+  uint32_t format = HasOptions(proposal) ? kFormatVersion : kPlainFormat;
   if (proposal.policy) PutPolicy(&out, *proposal.policy, format);
   return out;
 }
@@ -272,7 +313,7 @@ std::string EncodeProposal(const Proposal& proposal) {
 std::optional<Proposal> DecodeProposal(std::string_view data) {
   Decoder in(data);
   Proposal proposal = GetProposal(in, kFormatVersion);
-  if (in.ok() && !in.done()) proposal.policy = GetPolicy(in, kWithoutOptions);
+  if (in.ok() && !in.done()) proposal.policy = GetPolicy(in, kPlainFormat);
   bool options = in.ok() && !in.done() && proposal.policy;
   if (options) proposal.policy->options = std::string(in.String());
   if (!in.done()) return std::nullopt;

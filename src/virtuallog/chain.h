@@ -37,6 +37,13 @@ struct Proposal {
   std::optional<loglets::Policy> policy = {};
 };
 
+// The last time that a sealed segment's copies were moved.
+struct Rehoming {
+  std::string reason;
+  std::string who;
+  WallTime at;
+};
+
 struct Segment {
   SegmentIndex index;
   Lsn base;  // of its offset 0
@@ -45,6 +52,7 @@ struct Segment {
   // Of a sealed segment that was repaired with too few servers alive: each record is on so many at
   // least, which are fewer than its kind promises (DESIGN 6.2). 0: on as many as that.
   uint32_t least_copies = 0;
+  std::optional<Rehoming> rehomed = {};  // none: it is where it was made
 
   bool is_marker() const { return made.kind == kMarkerKind; }
 };
@@ -95,6 +103,12 @@ class Chain {
   StatusOr<Chain> WithoutIntent(ProposalId proposal) const;
   // Drops the segments that lie wholly below `to`; never the last.
   Chain Truncate(Lsn to, ProposalId proposal) const;
+
+  // The sealed segment `index` lives as `params` say from now on, where it lived as `from` said,
+  // and is flagged with `least_copies` unless that is 0. Nothing else changes: the intent stays.
+  // kAborted also for a segment that may still grow, that is gone, or that somebody else moved.
+  StatusOr<Chain> Modify(SegmentIndex index, const std::string& from, std::string params,
+                         uint32_t least_copies, Rehoming rehoming, ProposalId proposal) const;
 
   // CHECKs what is said above.
   void CheckInvariants() const;

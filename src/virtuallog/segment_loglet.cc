@@ -41,6 +41,7 @@ SegmentLoglet::SegmentLoglet(LogContext& context, Segment segment, std::shared_p
     : context_(context),
       segment_(std::move(segment)),
       loglet_(std::move(loglet)),
+      home_(segment_.made.params),
       opened_with_end_(opened_with_end),
       flights_(std::make_shared<Flights>()) {
   ChainChanged();
@@ -106,16 +107,23 @@ void SegmentLoglet::Tick() {
 
 Task<StatusOr<std::shared_ptr<Loglet>>> SegmentLoglet::Current() {
   if (ended_ && !end_) co_return Trimmed();
-  if (!end_ || opened_with_end_) co_return loglet_;
+  std::string home = HomeNow();
+  if (!end_ || (opened_with_end_ && home == home_)) co_return loglet_;
   StatusOr<loglets::LogletKind*> kind = context_.factory().Find(segment_.made.kind);
   VLOG_CO_RETURN_IF_ERROR(kind);
   StatusOr<std::shared_ptr<Loglet>> opened =
-      co_await (*kind)->Open(context_.IdOf(segment_), segment_.made.params, end_);
+      co_await (*kind)->Open(context_.IdOf(segment_), home, end_);
   VLOG_CO_RETURN_IF_ERROR(opened);
   trimmed_ = TrimHint();
   opened_with_end_ = true;
+  home_ = std::move(home);
   loglet_ = *opened;
   co_return loglet_;
+}
+
+std::string SegmentLoglet::HomeNow() const {
+  const Segment* now = context_.chain()->Find(segment_.index);
+  return now == nullptr ? home_ : now->made.params;
 }
 
 // ---- calls that are given up when the segment ends ----
@@ -219,15 +227,25 @@ Offset SegmentLoglet::TrimHint() { return std::max(trimmed_, loglet_->TrimHint()
 Task<StatusOr<ReadResult>> SegmentLoglet::Read(Offset from, Offset to, size_t max_bytes) {
   std::shared_ptr<SegmentLoglet> self = shared_from_this();
   OpenCall waits(this);
-  StatusOr<std::shared_ptr<Loglet>> loglet = co_await Current();
-  VLOG_CO_RETURN_IF_ERROR(loglet);
-  if (from < trimmed_) co_return Trimmed();
-  std::shared_ptr<Loglet> keep = *loglet;
-  StatusOr<ReadResult> read = co_await keep->Read(from, to, max_bytes);
-  if (!absl::IsUnavailable(read.status())) co_return read;
-  co_await context_.RefreshWithin(kBound);
-  if (Dropped()) co_return Trimmed();
-  co_return read;
+  for (;;) {
+    StatusOr<std::shared_ptr<Loglet>> loglet = co_await Current();
+    VLOG_CO_RETURN_IF_ERROR(loglet);
+    if (from < trimmed_) co_return Trimmed();
+    std::shared_ptr<Loglet> keep = *loglet;
+    std::string home = home_;
+    StatusOr<ReadResult> read = co_await keep->Read(from, to, max_bytes);
+    bool lost = read.ok() && read->batches.empty();
+    if (!lost && !absl::IsUnavailable(read.status())) co_return read;
+    if (lost) {
+      // Its servers may lack it because it is elsewhere by now.
+      Status fresh = co_await context_.Refresh();
+      VLOG_CO_RETURN_IF_ERROR(fresh);
+    } else {
+      co_await context_.RefreshWithin(kBound);
+    }
+    if (Dropped()) co_return Trimmed();
+    if (HomeNow() == home) co_return read;
+  }
 }
 
 // ---- appends ----

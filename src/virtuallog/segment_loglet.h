@@ -40,7 +40,8 @@ class SegmentLoglet final : public loglets::Loglet,
   //   Append     what is on its way and unanswered a moment later is kUnknown, the chain and a read
   //              tell its fate; what comes later is kFailedPrecondition
   //   CheckTail, AwaitTail   sealed
-  //   Read       kOutOfRange if the segment was dropped from the chain
+  //   Read       kOutOfRange if the segment was dropped from the chain; nothing is lost before the
+  //              newest chain says where it should be
   //   Trim       goes up to the end as the chain says it, whatever the loglet knows
   //   Seal       kFailedPrecondition: another segment follows already
   void Append(Batch batch, loglets::AppendDone done) override;
@@ -87,8 +88,11 @@ class SegmentLoglet final : public loglets::Loglet,
   template <typename T>
   Task<std::optional<StatusOr<T>>> Race(std::shared_ptr<loglets::Loglet> loglet,
                                         Task<StatusOr<T>> call);
-  // The loglet; opened again with its end once that is known. kOutOfRange: dropped.
+  // The loglet; opened again with its end once that is known, and when the chain says that it has
+  // moved. kOutOfRange: dropped.
   Task<StatusOr<std::shared_ptr<loglets::Loglet>>> Current();
+  // Where it is by the chain, which may have moved it.
+  std::string HomeNow() const;
   loglets::Tail SealedTail() const { return {end_.value_or(Offset()), true}; }
   bool Dropped() const;
   void Guard();
@@ -98,6 +102,7 @@ class SegmentLoglet final : public loglets::Loglet,
   LogContext& context_;
   const Segment segment_;
   std::shared_ptr<loglets::Loglet> loglet_;
+  std::string home_;  // the parameters that it was opened with
   bool opened_with_end_;
   bool ended_ = false;         // by the chain
   std::optional<Offset> end_;  // none: dropped before its end was learnt

@@ -103,7 +103,22 @@ Task<StatusOr<Lsn>> SharedLog::Trim(Lsn to) {
 }
 
 Task<StatusOr<Lsn>> SharedLog::TrimSegment(Lsn to) {
-  Segment segment = *context_.chain()->Find(to);
+  for (;;) {
+    const Segment* found = context_.chain()->Find(to);
+    if (found == nullptr) co_return to;  // dropped by a trim further up
+    Segment segment = *found;
+    StatusOr<Lsn> trimmed = co_await TrimSegmentOnce(segment, to);
+    bool sealed = context_.chain()->last().index > segment.index;
+    if (!trimmed.ok() || segment.is_marker() || !sealed) co_return trimmed;
+    // Where it was trimmed it may not be any more: then its new home must hear of it.
+    Status fresh = co_await context_.Refresh();
+    VLOG_CO_RETURN_IF_ERROR(fresh);
+    const Segment* now = context_.chain()->Find(segment.index);
+    if (now == nullptr || now->made.params == segment.made.params) co_return trimmed;
+  }
+}
+
+Task<StatusOr<Lsn>> SharedLog::TrimSegmentOnce(Segment segment, Lsn to) {
   if (segment.is_marker()) co_return to;
   StatusOr<std::shared_ptr<loglets::Loglet>> opened = co_await context_.Open(segment);
   VLOG_CO_RETURN_IF_ERROR(opened);
@@ -165,6 +180,10 @@ Task<Status> SharedLog::Reconfigure(ReconfigureRequest request) {
 Task<StatusOr<bool>> SharedLog::FailOver(SegmentIndex broken, ReconfigureRequest request,
                                          bool proven) {
   return reconfigurer_.FailOver(broken, std::move(request), proven);
+}
+
+Task<StatusOr<RehomeReport>> SharedLog::Rehome(RehomeOrder order) {
+  return RehomeSegment(context_, std::move(order));
 }
 
 Task<Status> SharedLog::SealLog(std::string reason) {

@@ -13,6 +13,7 @@
 #include "virtuallog/explain.h"
 #include "virtuallog/reader.h"
 #include "virtuallog/reconfigurer.h"
+#include "virtuallog/rehomer.h"
 
 namespace vlog::virtuallog {
 
@@ -55,6 +56,8 @@ class SharedLog {
   Task<Status> Reconfigure(ReconfigureRequest request);
   // For monitors; see Reconfigurer.
   Task<StatusOr<bool>> FailOver(SegmentIndex broken, ReconfigureRequest request, bool proven);
+  // Moves the copies of a sealed segment, live; see RehomeSegment().
+  Task<StatusOr<RehomeReport>> Rehome(RehomeOrder order);
   // Ends the log for good: later appends fail with kFailedPrecondition and this reason.
   Task<Status> SealLog(std::string reason);
 
@@ -80,6 +83,8 @@ class SharedLog {
   Task<Status> Create(OpenOptions options);
   // In the segment that holds `to`: the trim point in force there, or at least `to`.
   Task<StatusOr<Lsn>> TrimSegment(Lsn to);
+  // Where its loglet is now.
+  Task<StatusOr<Lsn>> TrimSegmentOnce(Segment segment, Lsn to);
   Task<Status> Truncate(Lsn to);
   // Without `ask`: as far as this process knows.
   Task<StatusOr<Lsn>> FindTrimPoint(bool ask);

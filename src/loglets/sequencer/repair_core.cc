@@ -7,12 +7,13 @@
 namespace vlog::loglets::sequencer {
 
 RepairCore::RepairCore(Params params, RepairOptions options, Offset known, Offset tail,
-                       std::string proposal, Instant now)
+                       std::string proposal, Instant now, std::optional<Rehoming> rehoming)
     : params_(std::move(params)),
       options_(options),
       known_(known),
       tail_(tail),
       proposal_(std::move(proposal)),
+      rehoming_(rehoming),
       servers_(params_.replica_count()),
       at_(known),
       gather_until_(now + options.gather) {
@@ -20,13 +21,14 @@ RepairCore::RepairCore(Params params, RepairOptions options, Offset known, Offse
 }
 
 void RepairCore::AddServer(size_t server, const ServerWord& word,
-                           const std::vector<PlacedBatch>& held) {
+                           const std::vector<PlacedBatch>& held, bool leaves) {
   VLOG_CHECK(word.sealed, "only sealed servers are repaired");
   Server& added = servers_[server];
   if (added.role != Role::kAbsent) return;
   added.tail = word.durable_tail;
   added.begin = word.holds_from;
   added.role = Role::kSource;
+  added.leaves = leaves;
   // What a late one knows to be committed need not be repaired either.
   Learn(word.known_tail);
   Keep(held);
@@ -35,7 +37,8 @@ void RepairCore::AddServer(size_t server, const ServerWord& word,
 void RepairCore::Judge(size_t server) {
   Server& judged = servers_[server];
   if (judged.role == Role::kAbsent) return;
-  bool whole = judged.begin <= known_;
+  Offset from = rehoming_ ? std::max(known_, rehoming_->trim) : known_;
+  bool whole = judged.begin <= from && !judged.leaves;
   if (whole) judged.role = judged.tail >= tail_ ? Role::kHolder : Role::kTarget;
 }
 
@@ -50,7 +53,7 @@ bool RepairCore::Keep(const std::vector<PlacedBatch>& batches) {
 }
 
 void RepairCore::Learn(Offset known) {
-  known_ = std::min(std::max(known_, known), tail_);
+  if (!rehoming_) known_ = std::min(std::max(known_, known), tail_);
   for (size_t server = 0; server < servers_.size(); ++server) Judge(server);
 }
 
@@ -72,7 +75,8 @@ bool RepairCore::OneMayJoin() const {
 
 void RepairCore::Advance(Instant now) {
   if (state_ != State::kWorking) return;
-  if (known_ >= tail_ || holders() >= params_.write_quorum) {
+  bool enough = !rehoming_ && holders() >= params_.write_quorum;
+  if (known_ >= tail_ || enough) {
     state_ = State::kDone;
     return;
   }
@@ -80,7 +84,7 @@ void RepairCore::Advance(Instant now) {
   if (!FindNext()) {
     // Fewer than W can hold it. Somebody may still come; else those who answered must do.
     if (OneMayJoin() && now < gather_until_) return;
-    if (holders() > 0 || FindUnread()) {
+    if (rehoming_ || holders() > 0 || FindUnread()) {
       state_ = State::kDone;
     } else {
       AskForBatch(now);
@@ -140,7 +144,7 @@ void RepairCore::AskForBatch(Instant now) {
   read.id = next_id_++;
   read.server = *source;
   read.request.disk = params_.replicas[*source].disk;
-  read.request.from = at_;
+  read.request.from = rehoming_ ? std::max(at_, rehoming_->trim) : at_;
   read.request.to = tail_;
   read.request.max_bytes = options_.chunk_bytes;
   reading_ = Question{read.id, *source};

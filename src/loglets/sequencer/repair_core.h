@@ -1,5 +1,6 @@
-// One repair of one sealer: brings [K, T) onto W sealed servers (DESIGN 6.2). Pure; part of
-// SealCore, which is the one to be used.
+// One repair: brings [K, T) onto W sealed servers (DESIGN 6.2). Pure; part of SealCore, which is
+// the one to be used by sealers. With Rehoming, onto each server that can take it, however much of
+// it the servers know to be committed.
 //
 //        K                                   T
 //   .....|== batch ==|= batch =|=== batch ===|        read from whoever has it, whole batches with
@@ -29,13 +30,19 @@ struct RepairOptions {
   Duration gather = std::chrono::milliseconds(300);  // for more servers while fewer than W hold
 };
 
+// A repair that moves a sealed segment: the chain says that all of [K, T) is committed.
+struct Rehoming {
+  // What nobody need hold any more ends here, which may be inside the batch that begins at K.
+  Offset trim;
+};
+
 using QuestionId = uint64_t;  // of one read or repair request; the answer names it
 
 class RepairCore {
  public:
   // `known` is K, `tail` is T, known <= tail. `proposal` goes with each request.
   RepairCore(Params params, RepairOptions options, Offset known, Offset tail, std::string proposal,
-             Instant now);
+             Instant now, std::optional<Rehoming> rehoming = {});
 
   struct Read {
     QuestionId id;
@@ -55,7 +62,9 @@ class RepairCore {
 
   // `word`: how the server stands, sealed; `held`: batches that came with its answer. It is a
   // source for what it holds, and a target if it holds nothing above a hole. Late ones may join.
-  void AddServer(size_t server, const ServerWord& word, const std::vector<PlacedBatch>& held);
+  // `leaves`: it is a source only.
+  void AddServer(size_t server, const ServerWord& word, const std::vector<PlacedBatch>& held,
+                 bool leaves = false);
   // After AddServer(): goes on with what there is.
   void Advance(Instant now);
   void OnRead(QuestionId id, const ReadReply& reply, Instant now);
@@ -65,12 +74,13 @@ class RepairCore {
 
   enum class State {
     kWorking,
-    kDone,    // [K, T) can be read, and holders() servers have all of it
+    kDone,    // [K, T) can be read, and holders() servers have all of it; of a re-homing: they do
     kFailed,  // nobody who answers has the batch at lost_from()
   };
   State state() const { return state_; }
   // At least W; else all that answered and could take it. None: the servers have it only together.
   size_t holders() const;
+  bool holds(size_t server) const { return servers_[server].role == Role::kHolder; }
   // There was something to repair that has not been trimmed since.
   bool needed() const { return known_ < tail_; }
   // Every server that may hold lost_from() has said that it does not.
@@ -88,6 +98,7 @@ class RepairCore {
   };
   struct Server {
     Role role = Role::kAbsent;
+    bool leaves = false;
     bool lost = false;                // silent for too long, or it failed
     Offset tail;                      // as last told
     Offset begin;                     // from here to its tail it lacks nothing
@@ -110,6 +121,7 @@ class RepairCore {
   Offset known_;
   const Offset tail_;
   const std::string proposal_;
+  const std::optional<Rehoming> rehoming_;
   State state_ = State::kWorking;
   std::vector<Server> servers_;
   std::map<Offset, Batch> batches_;  // read and still needed, by first offset

@@ -12,9 +12,12 @@ namespace vlog::loglets {
 namespace {
 
 using sequencer::Copies;
+using sequencer::Home;
+using sequencer::HomeWanted;
 using sequencer::LogletClient;
 using sequencer::NodeAnswer;
 using sequencer::Params;
+using sequencer::RehomeRun;
 using sequencer::SequencerId;
 using sequencer::SequencerLoglet;
 using sequencer::Wanted;
@@ -118,6 +121,25 @@ class SequencerKind final : public LogletKind {
     co_return why;
   }
 
+  Task<StatusOr<Rehomed>> Rehome(RehomeRequest request) override {
+    StatusOr<Params> from = sequencer::DecodeParams(request.params);
+    VLOG_CO_RETURN_IF_ERROR(from);
+    HomeWanted wanted{*from, options_.nodes, request.policy.candidates, request.replace_silent};
+    if (options_.in_service) {
+      StatusOr<std::vector<NodeId>> told = co_await options_.in_service();
+      VLOG_CO_RETURN_IF_ERROR(told);
+      wanted.in_service = *std::move(told);
+    }
+    auto census = std::make_shared<Census>(env_.scheduler());
+    AskNodes(HomeCandidates(wanted), NodeId(), census);
+    Status heard = co_await AwaitCensus(census);
+    VLOG_CO_RETURN_IF_ERROR(heard);
+    StatusOr<Home> home = ChooseHome(wanted, census->nodes);
+    VLOG_CO_RETURN_IF_ERROR(home);
+    Task<StatusOr<Rehomed>> moving = Move(std::move(request), *std::move(home));
+    co_return co_await std::move(moving);
+  }
+
   Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string params,
                                                std::optional<Offset> known_tail) override {
     StatusOr<Params> decoded = sequencer::DecodeParams(params);
@@ -136,6 +158,37 @@ class SequencerKind final : public LogletKind {
   std::shared_ptr<LogletClient> NewClient(LogletId id, Params params) {
     return std::make_shared<LogletClient>(env_, peers_, std::move(id), std::move(params),
                                           options_.timing);
+  }
+
+  // Waits until all have answered, no longer than a census lasts.
+  Task<Status> AwaitCensus(std::shared_ptr<Census> census) {
+    Instant deadline = env_.scheduler().Now() + options_.census;
+    while (census->waiting > 0) {
+      Status waited = co_await census->heard.Wait(deadline);
+      if (absl::IsDeadlineExceeded(waited)) break;
+      VLOG_CO_RETURN_IF_ERROR(waited);
+    }
+    co_return absl::OkStatus();
+  }
+
+  Task<StatusOr<Rehomed>> Move(RehomeRequest request, Home home) {
+    Rehomed rehomed;
+    rehomed.params = sequencer::EncodeParams(home.params);
+    rehomed.least_copies = request.least_copies;
+    rehomed.what = home.what;
+    if (request.only_plan) co_return std::move(rehomed);
+    auto client = NewClient(request.id, RehomeRun::Union(home));
+    auto run = std::make_shared<RehomeRun>(client, home, request.end, options_.rehome);
+    StatusOr<sequencer::RehomeResult> result = co_await RehomeRun::Run(std::move(run));
+    VLOG_CO_RETURN_IF_ERROR(result);
+    rehomed.bytes = result->bytes;
+    // Who left was replaced by one that holds all: no record has fewer copies than before.
+    auto whole =
+        static_cast<uint32_t>(std::count(result->holds.begin(), result->holds.end(), true));
+    bool enough = whole >= home.params.write_quorum;
+    rehomed.least_copies = enough ? 0 : std::max(request.least_copies, whole);
+    if (request.least_copies == 0) rehomed.least_copies = 0;
+    co_return std::move(rehomed);
   }
 
   static std::optional<Params> PreviousOf(const ProposeRequest& request) {

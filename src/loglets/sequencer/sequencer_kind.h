@@ -8,6 +8,7 @@
 #include "env/env.h"
 #include "loglets/factory.h"
 #include "loglets/sequencer/loglet_client.h"
+#include "loglets/sequencer/rehome_run.h"
 #include "rpc/peers.h"
 
 namespace vlog::loglets {
@@ -25,6 +26,7 @@ struct SequencerKindOptions {
   // The same once as many have answered as a successor needs: a fail-over waits for nobody longer.
   Duration stragglers = std::chrono::milliseconds(50);
   Duration prepare = std::chrono::seconds(2);
+  sequencer::RehomeTiming rehome = {};
 };
 
 // Env and peers outlive the kind and every loglet that it opened.
