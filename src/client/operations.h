@@ -22,7 +22,7 @@ using Progress = std::function<void(const std::string&)>;
 struct OperationResult {
   bool changed = false;             // something was done
   std::vector<std::string> notes;   // what the operator should know
-  std::vector<SealedCopy> sealed;   // segments that lose, or lost, a copy; none is copied yet
+  std::vector<SealedCopy> sealed;   // segments that lose, or lost, a copy; rehome.h copies them
   std::vector<std::string> unsafe;  // of a drain: why the node must not be stopped; empty: it may
 };
 

@@ -96,6 +96,8 @@ struct RehomeRequest {
   // False: who does not answer now keeps its place, for it may come back.
   bool replace_silent = true;
   bool only_plan = false;  // says what it would do, and does nothing
+  // Asked now and then while it copies: true ends it soon, with kCancelled. May be null.
+  std::function<bool()> give_up = {};
 };
 
 // What became of it.

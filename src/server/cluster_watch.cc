@@ -31,6 +31,7 @@ virtuallog::MonitorOptions ClusterWatch::MakeOptions(const rpc::Peers& peers,
   virtuallog::MonitorOptions options;
   options.self = peers.identity().node;
   options.replace_after = watch.replace_after;
+  options.rehome_after = watch.rehome_after;
   options.spares = [this] { return NodesInService(); };
   options.report = [this](const std::string& log, const std::string& what, const Status& status) {
     if (status.ok()) {

@@ -20,7 +20,9 @@ namespace vlog::server {
 
 struct WatchOptions {
   SuspicionBounds bounds;
-  Duration replace_after = std::chrono::seconds(10);  // see virtuallog::MonitorOptions
+  // See virtuallog::MonitorOptions.
+  Duration replace_after = std::chrono::seconds(10);
+  Duration rehome_after = std::chrono::minutes(5);
 };
 
 // Thread rule: the Env's executor. Env, peers and factory outlive it; Stop() is awaited before it

@@ -67,6 +67,7 @@ struct NodeConfig {
   } timeouts;
   struct {
     Duration replace_after{0};
+    Duration rehome_after{0};
   } monitor;
   struct {
     std::string level;

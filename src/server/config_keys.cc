@@ -171,6 +171,13 @@ std::vector<Row> OtherRows() {
                 "a copy less meanwhile. Other logs are moved at once, as soon as they cannot go "
                 "on.",
                 VLOG_CONFIG_FIELD(monitor.replace_after))),
+      Time(milliseconds(100), hours(1000),
+           Name("monitor.rehome_after", "5min",
+                "When a node with copies of sealed segments has been away for so long, or its disk "
+                "was replaced so long ago, other nodes in service get these copies, if there are "
+                "any. What was sealed with too few copies gets the missing ones as soon as enough "
+                "of its nodes serve.",
+                VLOG_CONFIG_FIELD(monitor.rehome_after))),
       Choice({"debug", "info", "warning", "error"},
              Name("logging.level", "info", "The least level of the lines that are written.",
                   VLOG_CONFIG_FIELD(logging.level))),

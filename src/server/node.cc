@@ -194,6 +194,7 @@ void Node::StartWatch() {
   WatchOptions options;
   options.bounds = {config_.timeouts.suspect_min, config_.timeouts.suspect_max};
   options.replace_after = config_.monitor.replace_after;
+  options.rehome_after = config_.monitor.rehome_after;
   std::vector<loglets::KindHost*> hosts;
   for (const HostedKind& hosted : hosts_) hosts.push_back(hosted.host.get());
   watch_ = std::make_unique<ClusterWatch>(env_, *peers_, client_factory_, std::move(hosts),

@@ -15,9 +15,12 @@ constexpr uint64_t kNodes = 3;
 constexpr int kClients = 2;
 constexpr int kSwapsAtOnce = 3;               // of each client
 constexpr uint64_t kSegmentBytes = 64 << 10;  // so that the journals use files again and again
+// Whoever is away for a moment or lost its disk has its sealed segments moved.
+constexpr Duration kRehomeAfter = std::chrono::milliseconds(300);
 constexpr Duration kLimit = std::chrono::minutes(5);
 constexpr Duration kRecovery = std::chrono::seconds(10);
 constexpr char kLog[] = "shared";
+constexpr char kMoved[] = "moved segment ";
 
 struct Client : LogProcess {
   using LogProcess::LogProcess;
@@ -34,6 +37,7 @@ class ClusterSim {
         faults_(nodes_, scenario_, verdict_.faults),
         history_(world(), checker::Options()) {
     nodes_.SetSegmentBytes(kSegmentBytes);
+    nodes_.SetRehomeAfter(kRehomeAfter);
     if (keep_history) history_.KeepLines();
   }
 
@@ -149,6 +153,16 @@ class ClusterSim {
     }
   }
 
+  // Segments whose copies the nodes moved, as they say themselves.
+  uint64_t CountMoved() {
+    std::string log = nodes_.log();
+    uint64_t count = 0;
+    for (size_t at = log.find(kMoved); at != std::string::npos; at = log.find(kMoved, at + 1)) {
+      ++count;
+    }
+    return count;
+  }
+
   void Judge() {
     const checker::Report& report = history_.Finish();
     if (!faults_.violation().ok()) verdict_.Fail(Message(faults_.violation()));
@@ -157,6 +171,7 @@ class ClusterSim {
       if (count > 0) verdict_.faults[fault] += count;
     }
     verdict_.swaps_by_kinds = counts_.swaps_by_kinds;
+    if (uint64_t moved = CountMoved(); moved > 0) verdict_.faults["segment moved"] += moved;
     verdict_.history = history_.lines();
     verdict_.trace_hash = world().trace_hash();
     verdict_.steps = world().steps();

@@ -50,6 +50,7 @@ server::NodeConfig NodeWorld::ConfigOf(uint64_t node) {
   input.file_text = text;
   StatusOr<server::LoadedConfig> loaded = server::LoadNodeConfig(input);
   VLOG_CHECK(loaded.ok(), Message(loaded.status()));
+  if (rehome_after_ > Duration(0)) loaded->config.monitor.rehome_after = rehome_after_;
   if (segment_bytes_ > 0) loaded->config.storage.segment_size = segment_bytes_;
   if (replace_after_ > Duration(0)) loaded->config.monitor.replace_after = replace_after_;
   return loaded->config;

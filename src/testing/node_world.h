@@ -51,6 +51,9 @@ class NodeWorld {
   void SetSegmentBytes(uint64_t bytes) { segment_bytes_ = bytes; }
   // monitor.replace_after of all nodes from their next start on; as configured unless set.
   void SetReplaceAfter(Duration time) { replace_after_ = time; }
+  // When copies of sealed segments are moved, from the next start of a node on; as configured
+  // unless set.
+  void SetRehomeAfter(Duration after) { rehome_after_ = after; }
   // Begins to start. REQUIRES: it is down.
   void Start(uint64_t node);
   void StartAll();
@@ -109,6 +112,7 @@ class NodeWorld {
   ClusterId cluster_{0xc105};
   uint64_t segment_bytes_ = 0;  // 0: as configured
   Duration replace_after_{0};   // 0: as configured
+  Duration rehome_after_{0};    // the same
   std::string log_;
 };
 

@@ -22,6 +22,16 @@ std::string ReasonFor(const std::vector<loglets::NodeLife>& gone, const Absences
   return text;
 }
 
+CopyKeeperOptions KeeperOptions(const MonitorOptions& monitor) {
+  CopyKeeperOptions options;
+  options.self = monitor.self;
+  options.look_every = monitor.rehome_look_every;
+  options.rehome_after = monitor.rehome_after;
+  options.spares = monitor.spares;
+  options.report = monitor.report;
+  return options;
+}
+
 }  // namespace
 
 Monitor::Monitor(env::Env& env, metastore::Metastore& metastore, loglets::LogletFactory& factory,
@@ -32,12 +42,14 @@ Monitor::Monitor(env::Env& env, metastore::Metastore& metastore, loglets::Loglet
       health_(health),
       options_(std::move(options)),
       liveness_([this](const loglets::NodeLife& life) { return health_.Of(life); }),
+      keeper_(env, factory, health, KeeperOptions(options_)),
       stop_(env.scheduler()),
       tasks_(env.scheduler()) {}
 
 Task<void> Monitor::Stop() {
   stopping_ = true;
   stop_.NotifyAll();
+  keeper_.Stop();
   co_await tasks_.Join();
 }
 
@@ -71,6 +83,8 @@ Task<void> Monitor::Watch(std::string name) {
   }
   Watched watched{*std::move(opened), Duration(0), Absences(options_.replace_after)};
   SharedLog* log = watched.log.get();
+  async::TaskGroup keeping(env_.scheduler());
+  keeping.Spawn(keeper_.Mind(log));
   Duration backoff = options_.min_backoff;
   while (!stopping_) {
     Status looked = co_await LookAfter(&watched);
@@ -90,6 +104,7 @@ Task<void> Monitor::Watch(std::string name) {
     co_await Pause(backoff + jitter);
     backoff = std::min(backoff * 2, options_.max_backoff);
   }
+  co_await keeping.Join();
   co_await log->Close();
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "async/task_group.h"
+#include "virtuallog/copy_keeper.h"
 #include "virtuallog/monitor_core.h"
 #include "virtuallog/shared_log.h"
 
@@ -27,6 +28,10 @@ struct MonitorOptions {
   // once it has been away for so long and somebody can take its place (Absences). Loglets that
   // cannot elect are helped at once, and only when they need it.
   Duration replace_after = std::chrono::seconds(10);
+  // A sealed segment's server that has been away for so long is replaced as well; its records are
+  // copied. A segment that was sealed with too few of them gets what is missing at once.
+  Duration rehome_after = std::chrono::minutes(5);
+  Duration rehome_look_every = std::chrono::seconds(1);
   // Who may take the place; null: nobody.
   loglets::NodesInService spares = {};
   // What it did, for the node's log, and what it could not do. May be null.
@@ -45,6 +50,7 @@ class Monitor {
   // That this monitor brought about; what others did does not count.
   uint64_t fail_overs() const { return fail_overs_; }
   uint64_t replacements() const { return replacements_; }
+  uint64_t moved_segments() const { return keeper_.moved(); }
 
  private:
   // One log under watch.
@@ -83,6 +89,7 @@ class Monitor {
   NodeHealth& health_;
   const MonitorOptions options_;
   LivenessOf liveness_;
+  CopyKeeper keeper_;
   std::set<std::string> watched_;
   uint64_t fail_overs_ = 0;
   uint64_t replacements_ = 0;

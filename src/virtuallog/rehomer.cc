@@ -62,6 +62,7 @@ Task<StatusOr<RehomeReport>> RehomeSegment(LogContext& context, RehomeOrder orde
   request.policy = chain->policy();
   request.replace_silent = order.replace_silent;
   request.only_plan = order.only_plan;
+  request.give_up = order.give_up;
   StatusOr<loglets::Rehomed> rehomed = co_await (*kind)->Rehome(request);
   if (absl::IsFailedPrecondition(rehomed.status())) {
     co_return absl::AbortedError(Message(rehomed.status()));  // a truncate was quicker

@@ -9,6 +9,7 @@
 #ifndef VLOG_VIRTUALLOG_REHOMER_H_
 #define VLOG_VIRTUALLOG_REHOMER_H_
 
+#include <functional>
 #include <string>
 
 #include "virtuallog/log_context.h"
@@ -17,9 +18,10 @@ namespace vlog::virtuallog {
 
 struct RehomeOrder {
   SegmentIndex segment;
-  std::string reason;          // for people; who left and who came is added
-  bool replace_silent = true;  // as loglets::RehomeRequest
-  bool only_plan = false;      // the same
+  std::string reason;                  // for people; who left and who came is added
+  bool replace_silent = true;          // as loglets::RehomeRequest
+  bool only_plan = false;              // the same
+  std::function<bool()> give_up = {};  // the same
 };
 
 struct RehomeReport {
@@ -35,6 +37,7 @@ struct RehomeReport {
 //   kInvalidArgument     there is no such kind here
 //   kUnimplemented       its kind is not moved
 //   kUnavailable, kDataLoss  as LogletKind::Rehome(); the chain is as it was
+//   kCancelled           it was given up
 //   kUnknown             the write of the chain is in doubt; look again
 Task<StatusOr<RehomeReport>> RehomeSegment(LogContext& context, RehomeOrder order);
 

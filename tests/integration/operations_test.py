@@ -370,6 +370,42 @@ class Operations(vlogd_test.Vlogd):
         self.assertEqual(self.disk_of(3), new)
         self.check_all("a")
 
+    def test_what_was_sealed_moves_off_drained_nodes_and_back_to_replaced_disks(self):
+        self.start(4)
+        self.vlog("create", "a", "--nodes", "1,2,3", "--replication", "2/3")
+        self.append("a")
+        self.vlog("--log", "a", "reconfigure")
+        self.append("a")
+        self.assertEqual(self.vlog("rehome")[0], "nothing to move\n")
+        self.assertIn("no sealed segment 1", self.refused("--log", "a", "rehome", "--segment",
+                                                          "1", code=2))
+        self.assertIn("no log 'b'", self.refused("--log", "b", "rehome", code=2))
+        out, _ = self.vlog("drain", "3")
+        self.assertIn("'vlog rehome' copies them to nodes in service", out)
+        chain = self.vlog("--log", "a", "chain", "--format", "json")[0]
+        out, _ = self.vlog("rehome", "--dry-run")
+        self.assertIn("log a  segment 0  [0, 5)  would move: node 3 is not in service, "
+                      "node 4 takes its place", out)
+        self.assertEqual(self.vlog("--log", "a", "chain", "--format", "json")[0], chain)
+        out, _ = self.vlog("rehome")
+        self.assertIn("log a  segment 0  [0, 5)  moved: node 3 is not in service", out)
+        self.assertEqual(self.vlog("rehome")[0], "nothing to move\n")
+        self.assertIn("vlog rehome: node 3 is not in service",
+                      self.vlog("--log", "a", "chain")[0])
+        self.assertNotIn("segment 0", self.vlog("drain", "3")[0])
+        out, _ = self.vlog("--log", "a", "explain", "2")
+        self.assertIn("home     moved", out)
+        self.node(3).stop(signal.SIGKILL)
+        self.check_all("a")
+        # A disk that is replaced gets back what it had.
+        self.wipe(2)
+        self.vlog("replace-disk", "2")
+        out, _ = self.vlog("--log", "a", "rehome")
+        self.assertIn("node 2 has another disk, node 2 takes its place", out)
+        told = json.loads(self.vlog("--log", "a", "explain", "2", "--format", "json")[0])
+        self.assertEqual([(n["node"], n["has_it"]) for n in told["nodes"]],
+                         [(1, "yes"), (2, "yes"), (4, "yes")])
+
     def test_every_disk_can_be_replaced_one_after_the_other(self):
         self.start(3)
         self.vlog("create", "a", "--replication", "3/3")

@@ -4,7 +4,7 @@
 
 #include "client/operations.h"
 #include "client/placement_plan.h"
-#include "testing/node_world.h"
+#include "scenario/operator_world.h"
 
 namespace vlog::testing {
 namespace {
@@ -13,87 +13,11 @@ using client::Cluster;
 using client::OperationResult;
 using std::chrono::milliseconds;
 
-// A client process, or an operator's.
-struct Person {
-  Person(NodeWorld& nodes, const std::string& host)
-      : nodes(nodes),
-        image(nodes.world),
-        env(std::make_shared<env::SimEnv>(nodes.world, image, host, &nodes.fabric)) {}
-  ~Person() { env->Crash(); }
-
-  template <typename T>
-  T Run(Task<T> task) {
-    std::optional<T> result = RunTask(nodes.world, *env, std::move(task));
-    REQUIRE(result.has_value());
-    return *std::move(result);
-  }
-  void Connect(uint64_t seed_node) {
-    client::ClusterOptions options;
-    options.seeds = {NodeWorld::AddressOf(seed_node)};
-    auto found = Run(Cluster::ConnectOn(env, std::move(options)));
-    REQUIRE(found.ok());
-    cluster = *std::move(found);
-  }
-
-  NodeWorld& nodes;
-  env::SimDiskImage image;
-  std::shared_ptr<env::SimEnv> env;
-  std::unique_ptr<Cluster> cluster;
-};
-
-struct World {
-  explicit World(uint64_t seed) : nodes(seed), user(nodes, "user") {
-    nodes.StartAll();
-    REQUIRE(nodes.AwaitJoined());
-    user.Connect(1);
-    client::NewLog made;
-    auto opened = user.Run(user.cluster->OpenOrCreateLog("a", std::move(made)));
-    REQUIRE(opened.ok());
-    log = *opened;
-    appender = log->NewAppender();
-  }
-
-  void Append() {
-    std::string text = std::to_string(acknowledged.size());
-    StatusOr<Lsn> at = user.Run(appender->Append(text));
-    REQUIRE(at.ok());
-    CHECK(*at == Lsn(acknowledged.size()));
-    acknowledged.push_back(text);
-  }
-  void CheckAll() {
-    std::unique_ptr<virtuallog::Reader> reader = log->NewReader(Lsn(0));
-    std::vector<std::string> read;
-    while (read.size() < acknowledged.size()) {
-      auto next = user.Run(reader->Next());
-      REQUIRE(next.ok());
-      REQUIRE_FALSE(next->gap.has_value());
-      for (const virtuallog::RecordRun& run : next->runs) {
-        run.ForEach([&](Lsn, std::string_view payload) { read.emplace_back(payload); });
-      }
-    }
-    CHECK(read == acknowledged);
-  }
-  loglets::Needs OpenNeeds() {
-    client::LookOptions options;
-    client::ClusterView view = user.Run(client::Look(*user.cluster, options));
-    REQUIRE(view.metastore.ok());
-    REQUIRE(view.logs.size() == 1);
-    return view.logs[0].open_segment()->needs;
-  }
-
-  NodeWorld nodes;
-  Person user;
-  virtuallog::SharedLog* log = nullptr;
-  std::unique_ptr<virtuallog::Appender> appender;
-  std::vector<std::string> acknowledged;
-};
-
 using Operation = Task<StatusOr<OperationResult>> (*)(Cluster&, NodeId, client::Progress);
 
-void Ignore(const std::string&) {}
-
 // Runs the operation in processes that die after ever more time, until one gets to its end.
-OperationResult RunInterrupted(World& world, Operation operation, uint64_t node, int* deaths) {
+OperationResult RunInterrupted(OperatorWorld& world, Operation operation, uint64_t node,
+                               int* deaths) {
   for (int life = 0;; ++life) {
     REQUIRE(life < 200);
     Person person(world.nodes, absl::StrCat("operator", life));
@@ -116,7 +40,7 @@ OperationResult RunInterrupted(World& world, Operation operation, uint64_t node,
 TEST_CASE("Operations: a node is drained by operators that die, stops, and comes back") {
   uint64_t seed = GENERATE(range(1, 7));
   CAPTURE(seed);
-  World world(seed);
+  OperatorWorld world(seed);
   uint64_t victim = 2 + seed % 2;
   for (int i = 0; i < 5; ++i) world.Append();
   int deaths = 0;
@@ -143,7 +67,7 @@ TEST_CASE("Operations: a node is drained by operators that die, stops, and comes
 TEST_CASE("Operations: a wiped node counts again after replace-disk, and its old disk never") {
   uint64_t seed = GENERATE(range(1, 7));
   CAPTURE(seed);
-  World world(seed);
+  OperatorWorld world(seed);
   uint64_t victim = 2 + seed % 2;
   for (int i = 0; i < 5; ++i) world.Append();
   world.nodes.Crash(victim);
@@ -189,7 +113,7 @@ TEST_CASE("Operations: a wiped node counts again after replace-disk, and its old
 TEST_CASE("Operations: two operators who drain different nodes never leave too few") {
   uint64_t seed = GENERATE(range(1, 11));
   CAPTURE(seed);
-  World world(seed);
+  OperatorWorld world(seed);
   world.Append();
   Person first(world.nodes, "first");
   Person second(world.nodes, "second");
@@ -206,7 +130,7 @@ TEST_CASE("Operations: two operators who drain different nodes never leave too f
   world.CheckAll();
 }
 
-client::ClusterView LookAt(World& world) {
+client::ClusterView LookAt(OperatorWorld& world) {
   client::LookOptions options;
   return world.user.Run(client::Look(*world.user.cluster, options));
 }
@@ -214,7 +138,7 @@ client::ClusterView LookAt(World& world) {
 TEST_CASE("Operations: a segment that was sealed with too few copies keeps its nodes from going") {
   uint64_t seed = GENERATE(range(1, 4));
   CAPTURE(seed);
-  World world(seed);
+  OperatorWorld world(seed);
   client::NewLog made;
   made.placement.nodes = {NodeId(1), NodeId(2), NodeId(3)};
   made.placement.write_quorum = 3;
@@ -254,7 +178,7 @@ TEST_CASE("Operations: a segment that was sealed with too few copies keeps its n
 }
 
 TEST_CASE("Operations: a log whose creation stopped half-way moves with the others, and is made") {
-  World world(3);
+  OperatorWorld world(3);
   // Somebody who dies between the directory and the log's own register.
   client::ClusterView view;
   for (int life = 1; view.unfinished.empty(); ++life) {
@@ -296,7 +220,7 @@ std::string WordsOf(const Explanation& explanation) {
 }
 
 TEST_CASE("Explain: each copy of a record is asked for, and the chain says who made its segment") {
-  World world(5);
+  OperatorWorld world(5);
   auto explain = [&](uint64_t lsn) {
     StatusOr<Explanation> explanation = world.user.Run(world.log->Explain(Lsn(lsn)));
     REQUIRE(explanation.ok());
@@ -351,7 +275,7 @@ TEST_CASE("Explain: each copy of a record is asked for, and the chain says who m
 }
 
 TEST_CASE("Explain: where nobody answers it says so, and what the chain knows") {
-  World world(6);
+  OperatorWorld world(6);
   for (int i = 0; i < 3; ++i) world.Append();
   // The metastore's majority lives, the log's two copies do not.
   client::NewLog made;

@@ -246,6 +246,59 @@ TEST_CASE("Chain: a segment that was sealed with too few copies is flagged for a
   CHECK(next->segments()[1].least_copies == 2);
 }
 
+Rehoming Moved() { return {"node 3 is gone", "tester", WallTime{77}}; }
+
+TEST_CASE("Chain: a sealed segment that moved has another home, and nothing else changed") {
+  Chain chain = *ThreeSegments().WithIntent(Intend(2, 10));
+  StatusOr<Chain> flagged = Chain::Begin(Propose(1), WallTime{7})
+                                .Extend(SegmentIndex(0), Lsn(10), Propose(2), WallTime{9}, 1);
+  StatusOr<Chain> cleared =
+      flagged->Modify(SegmentIndex(0), "params of 1", "there", 0, Moved(), ProposalId(20));
+  REQUIRE(cleared.ok());
+  CHECK(cleared->segments()[0].least_copies == 0);
+  StatusOr<Chain> next =
+      chain.Modify(SegmentIndex(1), "params of 2", "elsewhere", 2, Moved(), ProposalId(20));
+  REQUIRE(next.ok());
+  next = Chain::Decode(next->Encode());
+  REQUIRE(next.ok());
+  const Segment& moved = next->segments()[1];
+  CHECK(moved.made.params == "elsewhere");
+  CHECK(moved.least_copies == 2);
+  REQUIRE(moved.rehomed.has_value());
+  CHECK(moved.rehomed->reason == "node 3 is gone");
+  CHECK(moved.rehomed->who == "tester");
+  CHECK(moved.rehomed->at == WallTime{77});
+  CHECK(moved.made.id == ProposalId(2));
+  CHECK(moved.base == Lsn(100));
+  CHECK(next->EndOf(SegmentIndex(1)) == Lsn(150));
+  CHECK(next->Holds(ProposalId(20)));
+  for (size_t other : {size_t{0}, size_t{2}}) {
+    CHECK(Same(next->segments()[other].made, chain.segments()[other].made));
+    CHECK_FALSE(next->segments()[other].rehomed.has_value());
+  }
+  REQUIRE(next->intent().has_value());
+  CHECK(Same(next->intent()->successor, Propose(10)));
+  // A truncate and the next segment leave it where it is.
+  Chain later = Extended(next->Truncate(Lsn(100), ProposalId(21)), 2, 200, Propose(11));
+  CHECK(later.Find(SegmentIndex(1))->made.params == "elsewhere");
+}
+
+TEST_CASE("Chain: a segment that is open, gone, or moved by somebody else is not moved") {
+  Chain chain = ThreeSegments();
+  std::string before = chain.Encode();
+  auto moved = [](const Chain& from, uint64_t index, const std::string& old) {
+    return from.Modify(SegmentIndex(index), old, "new", 0, Moved(), ProposalId(20)).status();
+  };
+  CHECK(absl::IsAborted(moved(chain, 2, "params of 3")));
+  CHECK(absl::IsAborted(moved(chain, 3, "")));
+  CHECK(absl::IsAborted(moved(chain, 1, "params of 1")));
+  CHECK(absl::IsAborted(moved(chain.Truncate(Lsn(100), ProposalId(9)), 0, "params of 1")));
+  CHECK(absl::IsAborted(moved(Extended(chain, 2, 180, Propose(4, kMarkerKind)), 3, "params of 4")));
+  CHECK(chain.Encode() == before);
+  // Who never moved anything writes what older programs read.
+  CHECK(Decoder(before).Fixed<uint32_t>() == 3);
+}
+
 TEST_CASE("Chain: a policy stays until a segment brings another one") {
   Proposal first = Propose(1);
   CHECK(Chain::Begin(first, WallTime{7}).policy().kind == "local");

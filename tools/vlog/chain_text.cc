@@ -33,7 +33,7 @@ std::string SegmentJson(const virtuallog::Chain& chain, const Segment& segment) 
                       ",\"who\":", JsonString(segment.made.who),
                       ",\"reason\":", JsonString(segment.made.reason), ",\"least_copies\":",
                       segment.least_copies == 0 ? "null" : std::to_string(segment.least_copies),
-                      "}");
+                      ",\"rehomed\":", RehomedJson(segment), "}");
 }
 
 std::string FlagText(const Segment& segment) {
@@ -41,6 +41,11 @@ std::string FlagText(const Segment& segment) {
   return absl::StrCat("segment ", segment.index.value(), ": records may be on ",
                       segment.least_copies, segment.least_copies == 1 ? " node" : " nodes",
                       " only, for too few lived when it was sealed\n");
+}
+
+std::string MovedText(const Segment& segment) {
+  std::string moved = RehomedText(segment);
+  return moved.empty() ? "" : absl::StrCat("segment ", segment.index.value(), ": ", moved, "\n");
 }
 
 }  // namespace
@@ -52,6 +57,20 @@ std::string IsoTime(WallTime time) {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
   return absl::StrFormat("%s.%03dZ", text, time.unix_millis % 1000);
+}
+
+std::string RehomedJson(const Segment& segment) {
+  if (!segment.rehomed) return "null";
+  JsonObject json;
+  json.Text("at", IsoTime(segment.rehomed->at)).Text("who", segment.rehomed->who);
+  json.Text("reason", segment.rehomed->reason);
+  return json.Finish();
+}
+
+std::string RehomedText(const Segment& segment) {
+  if (!segment.rehomed) return "";
+  return absl::StrCat("moved ", IsoTime(segment.rehomed->at), " by ",
+                      Printable(segment.rehomed->who), ": ", Printable(segment.rehomed->reason));
 }
 
 std::string PolicyText(const loglets::Policy& policy) {
@@ -104,7 +123,7 @@ std::string ChainTable(const ChainState& state, size_t max_rows) {
     rows.push_back(SegmentRow(*state.chain, segments[i]));
   }
   std::string flags;
-  for (const Segment& segment : segments) flags += FlagText(segment);
+  for (const Segment& segment : segments) flags += FlagText(segment) + MovedText(segment);
   const loglets::Policy& policy = state.chain->policy();
   loglets::Policy kind_only;
   kind_only.kind = policy.kind;

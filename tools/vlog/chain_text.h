@@ -20,6 +20,10 @@ struct ChainState {
 
 // "2026-05-04T03:02:01.000Z"
 std::string IsoTime(WallTime time);
+// "moved 2026-05-04T03:02:01.000Z by me: vlog rehome: node 3 ..."; "" if the segment is where it
+// was made.
+std::string RehomedText(const virtuallog::Segment& segment);
+std::string RehomedJson(const virtuallog::Segment& segment);
 // "sequencer, 3 copies, 2 before an acknowledgement, preferably on nodes 1, 2, 3"
 std::string PolicyText(const loglets::Policy& policy);
 std::string PolicyJson(const loglets::Policy& policy);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "client/rehome.h"
 #include "shell.h"
 
 namespace vlog::cli {
@@ -61,6 +62,7 @@ Task<int> ShowStatus(Shell& shell, bool json);
 Task<int> DrainNode(Shell& shell, NodeId node);
 Task<int> UndrainNode(Shell& shell, NodeId node);
 Task<int> ReplaceDisk(Shell& shell, NodeId node);
+Task<int> RehomeSegments(Shell& shell, client::RehomeOptions options);
 
 struct CheckArguments {
   std::string history;

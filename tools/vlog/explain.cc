@@ -103,6 +103,7 @@ std::string ExplanationText(const std::string& log, const Explanation& e) {
   text += "segment  " + RangeText(e) + "\n";
   text += "kind     " + QuorumText(e) + "\n";
   text += "made     " + MadeText(*e.segment) + "\n";
+  if (e.segment->rehomed) text += "home     " + RehomedText(*e.segment) + "\n";
   if (e.followed) text += "ended    " + MadeText(*e.followed) + "\n";
   text += "policy   " + PolicyText(e.policy) + "\n";
   if (!e.copies.empty()) text += "\n" + CopyTable(e.copies);
@@ -139,6 +140,7 @@ std::string SegmentJson(const Explanation& e) {
            e.needs.all_of.empty() ? "null" : std::to_string(e.needs.all_of.front().node.value()));
   std::optional<NodeId> leader = LeaderOf(e);
   json.Raw("leader", leader ? std::to_string(leader->value()) : "null");
+  json.Raw("rehomed", RehomedJson(segment));
   json.Raw("made", MadeJson(segment)).Raw("ended", e.followed ? MadeJson(*e.followed) : "null");
   return json.Finish();
 }

@@ -356,9 +356,9 @@ class CommandLine {
         "drain", "move everything away from a node, so that it can be stopped",
         "  vlog --cluster localhost:7001 drain 3\n\n"
         "Moves sequencers, copies of what is yet to be appended, and votes to other nodes, and\n"
-        "lists the sealed segments that have a copy there; it copies none. Ends with 0 and\n"
-        "'safe to stop', or with 1 and the reason. New logs avoid the node; 'vlog undrain' is\n"
-        "the way back. Run it again whenever it was interrupted.\n",
+        "lists the sealed segments that have a copy there: 'vlog rehome' copies them elsewhere.\n"
+        "Ends with 0 and 'safe to stop', or with 1 and the reason. New logs avoid the node;\n"
+        "'vlog undrain' is the way back. Run it again whenever it was interrupted.\n",
         [this](Shell& shell) { return shell.Run(DrainNode(shell, node_)); });
     AddNumber(drain, "NODE", &node_, "its number")->required();
     CLI::App* undrain = Add(
@@ -378,6 +378,25 @@ class CommandLine {
             "again whenever it was interrupted.\n",
             [this](Shell& shell) { return shell.Run(ReplaceDisk(shell, node_)); });
     AddNumber(replace, "NODE", &node_, "its number")->required();
+    AddRehome();
+  }
+
+  void AddRehome() {
+    CLI::App* rehome = Add(
+        "rehome", "copy sealed segments to where their copies should be",
+        "  vlog --cluster localhost:7001 rehome --dry-run\n"
+        "  vlog --cluster localhost:7001 rehome              # all logs\n"
+        "  vlog --cluster localhost:7001 --log orders rehome --segment 3\n\n"
+        "Moves the segments with too few copies and those with a copy on a node that was drained,\n"
+        "does not answer now, or has another disk. A line for each; ends with 1 if one of them\n"
+        "stays. The log is used meanwhile. Run it again whenever it was interrupted.\n",
+        [this](Shell& shell) {
+          bool one = rehome_.segment || app_.count("--log") > 0;
+          if (one) rehome_.only = shell.arguments().log;
+          return shell.Run(RehomeSegments(shell, rehome_));
+        });
+    AddNumber(rehome, "--segment", &rehome_.segment, "only this one of the log (see 'chain')");
+    rehome->add_flag("--dry-run", rehome_.dry_run, "say what would be moved, and do nothing");
   }
 
   void AddCheck() {
@@ -424,6 +443,7 @@ class CommandLine {
   ReconfigureArguments swap_;
   CreateArguments create_;
   NodeId node_;
+  client::RehomeOptions rehome_;
   std::string seal_reason_;
   CheckArguments check_;
   DemoArguments demo_;

@@ -1,4 +1,4 @@
-// Operations on the nodes of a cluster: drain, undrain, replace-disk.
+// Operations on the nodes of a cluster: drain, undrain, replace-disk, rehome.
 #include "client/operations.h"
 #include "commands.h"
 #include "exit_code.h"
@@ -46,7 +46,7 @@ Task<int> DrainNode(Shell& shell, NodeId node) {
   }
   PrintSealed(*result,
               absl::StrCat("sealed segments with a copy on node ", node.value(),
-                           "; nothing is copied elsewhere:"),
+                           "; 'vlog rehome' copies them to nodes in service:"),
               shell.out());
   PrintNotes(*result, shell.out());
   if (result->unsafe.empty()) {
@@ -80,13 +80,24 @@ Task<int> ReplaceDisk(Shell& shell, NodeId node) {
   if (!result.ok()) co_return Fail(result.status(), kAgain);
   PrintSealed(*result,
               absl::StrCat("sealed segments that lost their copy on node ", node.value(),
-                           "; nothing is copied back yet:"),
+                           "; 'vlog rehome' copies them back:"),
               shell.out());
   PrintNotes(*result, shell.out());
   std::string end = ": nothing to do, its disk is the one that the cluster counts on";
   if (result->changed) end = ": its new disk counts, the old one never again";
   shell.out().Line(absl::StrCat("node ", node.value(), end));
   co_return kDone;
+}
+
+Task<int> RehomeSegments(Shell& shell, client::RehomeOptions options) {
+  StatusOr<client::Cluster*> cluster = co_await shell.OpenCluster();
+  if (!cluster.ok()) co_return Fail(cluster.status());
+  client::Progress tell = PrintTo(shell.out());
+  StatusOr<client::RehomeResult> result =
+      co_await client::Rehome(**cluster, options, std::move(tell));
+  if (!result.ok()) co_return Fail(result.status(), kAgain);
+  if (result->moved == 0 && result->stayed == 0) shell.out().Line("nothing to move");
+  co_return result->stayed == 0 ? kDone : kNotDone;
 }
 
 }  // namespace vlog::cli

@@ -99,10 +99,9 @@ void LogServerCore::Step(RepairRequest request, ReplyTo to) {
 
 void LogServerCore::Step(const TrimRequest& request, ReplyTo to) {
   if (!Admit(request.disk, to)) return;
-  // A sealed server learns no more than it needs: what it takes for committed and lacks it could
-  // not be given any more, as if it had been skipped.
-  bool needed = !durable_.sealed() || request.to > durable_.known_tail();
-  if (needed) durable_.Learn(request.known_tail);
+  // A trim teaches no more than it needs: what a server takes for committed and lacks it could not
+  // be given any more, as if it had been skipped.
+  if (request.to > durable_.known_tail()) durable_.Learn(request.known_tail);
   Offset point = std::min(request.to, durable_.known_tail());
   if (point <= durable_.trim_point()) {
     Send(to, ServerCode::kOk);

@@ -12,11 +12,12 @@ constexpr int kAttempts = 3;
 }  // namespace
 
 RehomeRun::RehomeRun(std::shared_ptr<LogletClient> client, Home home, Offset end,
-                     RehomeTiming timing)
+                     RehomeTiming timing, std::function<bool()> give_up)
     : client_(std::move(client)),
       home_(std::move(home)),
       end_(end),
       timing_(timing),
+      give_up_(std::move(give_up)),
       words_(client_->params.replica_count()),
       moved_(client_->env.scheduler()) {
   result_.holds.resize(home_.params.replica_count());
@@ -163,6 +164,7 @@ Task<StatusOr<RehomeRun::Outcome>> RehomeRun::Copy(Offset begin, Offset trim) {
   repair_->Advance(client_->Now());
   Pump();
   while (repair_->state() == RepairCore::State::kWorking) {
+    if (give_up_ && give_up_()) co_return absl::CancelledError("given up");
     Status waited = co_await moved_.Wait(repair_->next_tick());
     if (waited.ok()) continue;
     if (!absl::IsDeadlineExceeded(waited)) co_return waited;

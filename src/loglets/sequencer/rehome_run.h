@@ -13,6 +13,7 @@
 #ifndef VLOG_LOGLETS_SEQUENCER_REHOME_RUN_H_
 #define VLOG_LOGLETS_SEQUENCER_REHOME_RUN_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -39,7 +40,9 @@ struct RehomeResult {
 class RehomeRun : public std::enable_shared_from_this<RehomeRun> {
  public:
   // `client`: of the loglet on all servers: those of `home` in their order, then those that leave.
-  RehomeRun(std::shared_ptr<LogletClient> client, Home home, Offset end, RehomeTiming timing);
+  // `give_up`: see RehomeRequest.
+  RehomeRun(std::shared_ptr<LogletClient> client, Home home, Offset end, RehomeTiming timing,
+            std::function<bool()> give_up);
   // The loglet's parameters for that.
   static Params Union(const Home& home);
 
@@ -71,6 +74,7 @@ class RehomeRun : public std::enable_shared_from_this<RehomeRun> {
   const Home home_;
   const Offset end_;
   const RehomeTiming timing_;
+  const std::function<bool()> give_up_;
   std::vector<std::optional<ServerWord>> words_;  // of sealed servers; none: it gave no answer
   bool gone_ = false;                             // somebody said so
   size_t waiting_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "loglets/sequencer/copy_poll.h"
@@ -136,8 +137,14 @@ class SequencerKind final : public LogletKind {
     VLOG_CO_RETURN_IF_ERROR(heard);
     StatusOr<Home> home = ChooseHome(wanted, census->nodes);
     VLOG_CO_RETURN_IF_ERROR(home);
-    Task<StatusOr<Rehomed>> moving = Move(std::move(request), *std::move(home));
-    co_return co_await std::move(moving);
+    StatusOr<Moved> moved = co_await Move(request, *home);
+    VLOG_CO_RETURN_IF_ERROR(moved);
+    wanted.unfit = moved->unfit;
+    StatusOr<Home> better = ChooseHome(wanted, census->nodes);
+    bool again = better.ok() && better->params != home->params;
+    if (again) moved = co_await Move(request, *std::move(better));
+    VLOG_CO_RETURN_IF_ERROR(moved);
+    co_return std::move(moved->rehomed);
   }
 
   Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string params,
@@ -171,24 +178,35 @@ class SequencerKind final : public LogletKind {
     co_return absl::OkStatus();
   }
 
-  Task<StatusOr<Rehomed>> Move(RehomeRequest request, Home home) {
+  struct Moved {
     Rehomed rehomed;
+    // Servers of a segment that stays flagged which serve, and cannot be given all of it.
+    std::set<NodeId> unfit;
+  };
+  Task<StatusOr<Moved>> Move(RehomeRequest request, Home home) {
+    Moved moved;
+    Rehomed& rehomed = moved.rehomed;
     rehomed.params = sequencer::EncodeParams(home.params);
     rehomed.least_copies = request.least_copies;
     rehomed.what = home.what;
-    if (request.only_plan) co_return std::move(rehomed);
+    if (request.only_plan) co_return std::move(moved);
     auto client = NewClient(request.id, RehomeRun::Union(home));
-    auto run = std::make_shared<RehomeRun>(client, home, request.end, options_.rehome);
+    auto run =
+        std::make_shared<RehomeRun>(client, home, request.end, options_.rehome, request.give_up);
     StatusOr<sequencer::RehomeResult> result = co_await RehomeRun::Run(std::move(run));
     VLOG_CO_RETURN_IF_ERROR(result);
     rehomed.bytes = result->bytes;
     // Who left was replaced by one that holds all: no record has fewer copies than before.
+    if (request.least_copies == 0) co_return std::move(moved);
     auto whole =
         static_cast<uint32_t>(std::count(result->holds.begin(), result->holds.end(), true));
     bool enough = whole >= home.params.write_quorum;
     rehomed.least_copies = enough ? 0 : std::max(request.least_copies, whole);
-    if (request.least_copies == 0) rehomed.least_copies = 0;
-    co_return std::move(rehomed);
+    for (size_t server = 0; !enough && server < home.lives.size(); ++server) {
+      bool unfit = home.lives[server] && !result->holds[server];
+      if (unfit) moved.unfit.insert(home.params.replicas[server].node);
+    }
+    co_return std::move(moved);
   }
 
   static std::optional<Params> PreviousOf(const ProposeRequest& request) {
