@@ -12,7 +12,8 @@ namespace {
 // The first does not count fail-overs, the second has no policies and flags no segments, the third
 // has no options in policies and tells of no re-homing.
 constexpr uint32_t kFormatVersion = 4;
-constexpr uint32_t kPlainFormat = 3;
+constexpr uint32_t kWithoutOptions = 3;
+constexpr uint32_t kWithoutPolicies = 2;
 constexpr uint32_t kOldestFormat = 1;
 constexpr size_t kRecent = 64;
 
@@ -23,7 +24,7 @@ void PutPolicy(std::string* out, const loglets::Policy& policy, uint32_t format)
   PutFixed(out, policy.least_copies);
   PutFixed(out, static_cast<uint32_t>(policy.candidates.size()));
   for (NodeId node : policy.candidates) PutFixed(out, node.value());
-  if (format > kPlainFormat) PutString(out, policy.options);
+  if (format > kWithoutOptions) PutString(out, policy.options);
 }
 
 loglets::Policy GetPolicy(Decoder& in, uint32_t format) {
@@ -36,8 +37,12 @@ loglets::Policy GetPolicy(Decoder& in, uint32_t format) {
   for (uint32_t i = 0; i < candidates && in.ok(); ++i) {
     policy.candidates.emplace_back(in.Fixed<uint64_t>());
   }
-  if (format > kPlainFormat) policy.options = std::string(in.String());
+  if (format > kWithoutOptions) policy.options = std::string(in.String());
   return policy;
+}
+
+bool SaysMoreThanKind(const std::optional<loglets::Policy>& policy) {
+  return policy && *policy != loglets::Policy{policy->kind};
 }
 
 // Without its policy, which a seal's proposal and a chain tell apart in ways of their own.
@@ -61,12 +66,13 @@ Proposal GetProposal(Decoder& in, uint32_t format) {
   return proposal;
 }
 
-bool HasOptions(const Proposal& proposal) {
-  return proposal.policy && !proposal.policy->options.empty();
+bool HasOptions(const std::optional<loglets::Policy>& policy) {
+  return policy && !policy->options.empty();
 }
 
 void PutChained(std::string* out, const Proposal& proposal, uint32_t format) {
   PutProposal(out, proposal);
+  if (format < 3) return;
   PutFixed(out, static_cast<uint8_t>(proposal.policy.has_value()));
   if (proposal.policy) PutPolicy(out, *proposal.policy, format);
 }
@@ -96,28 +102,37 @@ Proposal GetChained(Decoder& in, uint32_t format) {
 
 }  // namespace
 
+// Programs that know no policies read what needs none, so that a cluster can be upgraded node by
+// node.
+uint32_t Chain::FormatNeeded() const {
+  bool options = HasOptions(policy_) || (intent_ && HasOptions(intent_->successor.policy));
+  bool policies =
+      SaysMoreThanKind(policy_) || (intent_ && SaysMoreThanKind(intent_->successor.policy));
+  bool moved = false;
+  for (const Segment& segment : segments_) {
+    options = options || HasOptions(segment.made.policy);
+    policies = policies || segment.least_copies != 0 || SaysMoreThanKind(segment.made.policy);
+    moved = moved || segment.rehomed.has_value();
+  }
+  if (options || moved) return kFormatVersion;
+  return policies ? kWithoutOptions : kWithoutPolicies;
+}
+
 Chain Chain::Begin(Proposal first, WallTime now) {
   Chain chain;
   Segment segment;
   segment.made = std::move(first);
   segment.made_at = now;
   chain.Remember(segment.made.id);
-  chain.policy_.kind = segment.made.kind;
   if (segment.made.policy) chain.policy_ = *segment.made.policy;
+  chain.policy_.kind = segment.made.kind;
   chain.segments_.push_back(std::move(segment));
   return chain;
 }
 
 std::string Chain::Encode() const {
-  // Older programs read a chain for as long as it has nothing that they would lose.
-  bool options = !policy_.options.empty() || (intent_ && HasOptions(intent_->successor));
-  bool moved = false;
-  for (const Segment& segment : segments_) {
-    options |= HasOptions(segment.made);
-    moved |= segment.rehomed.has_value();
-  }
-  uint32_t format = options || moved ? kFormatVersion : kPlainFormat;
   std::string out;
+  uint32_t format = FormatNeeded();
   PutFixed(&out, format);
   PutFixed(&out, static_cast<uint32_t>(segments_.size()));
   for (const Segment& segment : segments_) {
@@ -125,7 +140,7 @@ std::string Chain::Encode() const {
     PutFixed(&out, segment.base.value());
     PutChained(&out, segment.made, format);
     PutFixed(&out, segment.made_at.unix_millis);
-    PutFixed(&out, segment.least_copies);
+    if (format >= 3) PutFixed(&out, segment.least_copies);
     if (format >= 4) PutRehoming(&out, segment.rehomed);
   }
   PutFixed(&out, static_cast<uint8_t>(intent_.has_value()));
@@ -134,7 +149,7 @@ std::string Chain::Encode() const {
     PutChained(&out, intent_->successor, format);
     PutFixed(&out, intent_->deadline.unix_millis);
   }
-  PutPolicy(&out, policy_, format);
+  if (format >= 3) PutPolicy(&out, policy_, format);
   PutFixed(&out, static_cast<uint32_t>(recent_.size()));
   for (ProposalId id : recent_) PutFixed(&out, id.value());
   PutFixed(&out, Crc32c(out));
@@ -226,6 +241,7 @@ StatusOr<Chain> Chain::Extend(SegmentIndex replaces, Lsn end, Proposal successor
     next.segments_.back().least_copies = least_copies;
   }
   if (segment.made.policy) next.policy_ = *segment.made.policy;
+  if (!segment.is_marker()) next.policy_.kind = segment.made.kind;
   next.intent_.reset();
   next.Remember(segment.made.id);
   next.segments_.push_back(std::move(segment));
@@ -305,15 +321,15 @@ std::vector<std::pair<SegmentIndex, SegmentIndex>> DeadRanges(const Chain& chain
 std::string EncodeProposal(const Proposal& proposal) {
   std::string out;
   PutProposal(&out, proposal);
-  uint32_t format = HasOptions(proposal) ? kFormatVersion : kPlainFormat;
-  if (proposal.policy) PutPolicy(&out, *proposal.policy, format);
+  uint32_t format = HasOptions(proposal.policy) ? kFormatVersion : kWithoutOptions;
+  if (SaysMoreThanKind(proposal.policy)) PutPolicy(&out, *proposal.policy, format);
   return out;
 }
 
 std::optional<Proposal> DecodeProposal(std::string_view data) {
   Decoder in(data);
   Proposal proposal = GetProposal(in, kFormatVersion);
-  if (in.ok() && !in.done()) proposal.policy = GetPolicy(in, kPlainFormat);
+  if (in.ok() && !in.done()) proposal.policy = GetPolicy(in, kWithoutOptions);
   bool options = in.ok() && !in.done() && proposal.policy;
   if (options) proposal.policy->options = std::string(in.String());
   if (!in.done()) return std::nullopt;

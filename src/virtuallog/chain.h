@@ -78,8 +78,8 @@ class Chain {
   Lsn first_lsn() const { return segments_.front().base; }
   bool ended() const { return last().is_marker(); }
   const std::optional<Intent>& intent() const { return intent_; }
-  // For successors that nobody asked for. In a chain that is older than policies only its kind is
-  // set.
+  // For successors that nobody asked for. Its kind is that of the last loglet; in a chain that is
+  // older than policies nothing else is set.
   const loglets::Policy& policy() const { return policy_; }
 
   // The segment that covers `lsn`; null below first_lsn(). Above every end it is the last one.
@@ -115,6 +115,8 @@ class Chain {
 
  private:
   void Remember(ProposalId proposal);
+  // The oldest format that says all of it.
+  uint32_t FormatNeeded() const;
 
   std::vector<Segment> segments_;
   std::optional<Intent> intent_;

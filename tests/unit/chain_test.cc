@@ -220,7 +220,7 @@ TEST_CASE("Chain: it comes back from its bytes as it was") {
 
 loglets::Policy TwoOfThree() {
   loglets::Policy policy;
-  policy.kind = "sequencer";
+  policy.kind = "local";
   policy.copies = 3;
   policy.write_quorum = 2;
   policy.least_copies = 1;
@@ -361,7 +361,40 @@ TEST_CASE("Chain: one that is older than policies is read, its policy is the kin
   loglets::Policy policy;
   policy.kind = "local";
   CHECK(chain->policy() == policy);
-  CHECK(Chain::Decode(chain->Encode())->policy() == policy);
+  // Whoever cannot read a newer one reads it still.
+  CHECK(chain->Encode() == data);
+}
+
+uint32_t FormatOf(const Chain& chain) {
+  std::string bytes = chain.Encode();
+  return Decoder(bytes).Fixed<uint32_t>();
+}
+
+TEST_CASE("Chain: a newer format is written only for what the older one cannot say") {
+  // Only a kind, over swaps of kinds, planned ones too.
+  Proposal first = Propose(1);
+  first.policy = loglets::Policy{"local"};
+  Chain chain = Chain::Begin(first, WallTime{7});
+  CHECK(FormatOf(chain) == 2);
+  Intent plan = Intend(0, 2);
+  plan.successor.kind = "other";
+  plan.successor.policy = loglets::Policy{"other"};
+  chain = *Chain::Decode(chain.WithIntent(plan)->Encode());
+  CHECK(FormatOf(chain) == 2);
+  CHECK(chain.policy().kind == "local");
+  chain = Extended(chain, 0, 10, *DecodeProposal(EncodeProposal(chain.intent()->successor)));
+  CHECK(FormatOf(chain) == 2);
+  CHECK(chain.policy() == loglets::Policy{"other"});
+  CHECK(Chain::Decode(chain.Encode())->policy() == chain.policy());
+  CHECK(FormatOf(Extended(chain, 1, 20, Propose(3, kMarkerKind))) == 2);
+  // A flag, a policy, and one that is planned.
+  CHECK(FormatOf(*chain.Extend(SegmentIndex(1), Lsn(20), Propose(3), WallTime{9}, 1)) == 3);
+  Proposal wide = Propose(3);
+  wide.policy = TwoOfThree();
+  CHECK(FormatOf(Extended(chain, 1, 20, wide)) == 3);
+  plan.replaces = SegmentIndex(1);
+  plan.successor.policy = TwoOfThree();
+  CHECK(FormatOf(*chain.WithIntent(plan)) == 3);
 }
 
 TEST_CASE("Chain: every flipped bit, missing byte and added byte is an error") {
