@@ -46,10 +46,8 @@ Task<StatusOr<Proposal>> Reconfigurer::Propose(ReconfigureRequest request, Segme
 Task<Status> Reconfigurer::Reconfigure(ReconfigureRequest request) {
   Status fresh = co_await context_.Refresh();
   VLOG_CO_RETURN_IF_ERROR(fresh);
-  Segment newest = context_.chain()->last();
-  StatusOr<Proposal> proposed = co_await Propose(request, std::move(newest));
-  VLOG_CO_RETURN_IF_ERROR(proposed);
-  Proposal proposal = *std::move(proposed);
+  Proposal proposal;
+  std::optional<SegmentIndex> proposed_on;
   for (;;) {
     std::shared_ptr<const Chain> chain = context_.chain();
     if (chain->Holds(proposal.id)) co_return absl::OkStatus();
@@ -59,6 +57,15 @@ Task<Status> Reconfigurer::Reconfigure(ReconfigureRequest request) {
     Segment last = chain->last();
     if (request.replaces && last.index != *request.replaces) {
       co_return absl::AbortedError("superseded: another segment is the last by now");
+    }
+    if (proposed_on != last.index) {
+      // Nothing was declared yet. What another swap changed meanwhile, kind and policy, is what
+      // this one leaves as it is.
+      StatusOr<Proposal> proposed = co_await Propose(request, last);
+      VLOG_CO_RETURN_IF_ERROR(proposed);
+      proposal = *std::move(proposed);
+      proposed_on = last.index;
+      continue;
     }
     const std::optional<Intent>& intent = chain->intent();
     if (intent && Counts(*intent, last) && intent->successor.id != proposal.id) {

@@ -116,9 +116,10 @@ class PlacedLoglet final : public Loglet {
 // Its parameters are the number of its node; a new one goes to the next node.
 class PlacedKind final : public loglets::LogletKind {
  public:
-  PlacedKind(env::Env& env, loglets::LogletKind& memory, std::shared_ptr<Reach> reach)
-      : env_(env), memory_(memory), reach_(std::move(reach)) {}
-  std::string name() const override { return "placed"; }
+  PlacedKind(std::string name, env::Env& env, loglets::LogletKind& memory,
+             std::shared_ptr<Reach> reach)
+      : name_(std::move(name)), env_(env), memory_(memory), reach_(std::move(reach)) {}
+  std::string name() const override { return name_; }
   Task<StatusOr<std::string>> ProposeParams(loglets::ProposeRequest request) override {
     uint64_t node = request.previous_params.empty() ? 1 : std::stoull(request.previous_params) + 1;
     co_return std::to_string(node);
@@ -142,6 +143,7 @@ class PlacedKind final : public loglets::LogletKind {
   }
 
  private:
+  const std::string name_;
   env::Env& env_;
   loglets::LogletKind& memory_;
   std::shared_ptr<Reach> reach_;
@@ -181,7 +183,9 @@ class FarMetastore final : public metastore::Metastore {
 struct Process {
   Process(env::Env& env, metastore::Metastore& register_, loglets::LogletKind& memory)
       : metastore(env, register_), reach(std::make_shared<Reach>()) {
-    factory.Register(std::make_unique<PlacedKind>(env, memory, reach));
+    for (const char* kind : {"placed", "other"}) {
+      factory.Register(std::make_unique<PlacedKind>(kind, env, memory, reach));
+    }
   }
   FarMetastore metastore;
   loglets::LogletFactory factory;
@@ -441,6 +445,37 @@ TEST_CASE("Retired: a plan that was withdrawn is not carried out by a helper") {
   std::shared_ptr<const Chain> chain = *world.Run(world.fresh.log->ReadChain());
   for (const Segment& segment : chain->segments()) CHECK(segment.made.reason != "planned");
   CHECK(chain->last().made.reason == "other");
+}
+
+TEST_CASE("Swap: one that another swap overtakes leaves as it is what that one changed") {
+  for (bool names_kind : {false, true}) {
+    CAPTURE(names_kind);
+    RetiredWorld world;
+    world.Append(world.fresh, "a");
+    world.fresh.reach->prepare = milliseconds(200);
+    loglets::Policy policy;
+    policy.kind = names_kind ? "placed" : "other";
+    policy.copies = 5;
+    ReconfigureRequest operators;
+    operators.kind = policy.kind;
+    operators.policy = policy;
+    ReconfigureRequest plain;
+    plain.kind = names_kind ? "other" : "";
+    plain.reason = "plain";
+    auto first = testing::StartTask(world.env, world.fresh.log->Reconfigure(operators));
+    world.Pass(milliseconds(20));
+    auto second = testing::StartTask(world.env, world.old.log->Reconfigure(plain));
+    world.Pass(seconds(2));
+    REQUIRE(first->has_value());
+    CHECK((*first)->ok());
+    REQUIRE(second->has_value());
+    CHECK((*second)->ok());
+    std::shared_ptr<const Chain> chain = *world.Run(world.fresh.log->ReadChain());
+    CHECK(chain->last().made.reason == "plain");
+    CHECK(chain->last().made.kind == "other");
+    CHECK(chain->policy().kind == "other");
+    CHECK(chain->policy().copies == 5);
+  }
 }
 
 TEST_CASE("Retired: whoever meets a seal without a sealer helps within a moment") {
