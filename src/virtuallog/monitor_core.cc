@@ -150,7 +150,10 @@ std::vector<NodeId> Replaced(const loglets::Needs& needs,
         !members.contains(spare) && of({spare, Incarnation(), DiskId()}) == Liveness::kAlive;
     if (fits && nodes.size() < copies) nodes.push_back(spare);
   }
-  if (nodes.size() == kept) nodes.clear();
+  if (nodes.size() == kept) return {};
+  for (const loglets::NodeLife& life : gone) {
+    if (nodes.size() < needs.some_of.size()) nodes.push_back(life.node);
+  }
   return nodes;
 }
 

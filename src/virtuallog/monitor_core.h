@@ -71,8 +71,9 @@ class Absences {
 };
 
 // The nodes for the next segment where `gone` are to be replaced: the other members, and of
-// `spares` those that live and are no members, preferred ones first, as many as are gone. Empty:
-// none lives.
+// `spares` those that live and are no members, preferred ones first, as many as are gone. With too
+// few of these some that are gone stay members, or the log would be narrower for good. Empty: no
+// spare lives.
 std::vector<NodeId> Replaced(const loglets::Needs& needs,
                              const std::vector<loglets::NodeLife>& gone, std::vector<NodeId> spares,
                              const std::vector<NodeId>& preferred, const LivenessOf& of);

@@ -187,6 +187,17 @@ TEST_CASE("Monitor: who replaces a member lives, holds no copy, and is preferred
   CHECK(spares({{4, Liveness::kDead}, {5, Liveness::kDead}}, {}).empty());
 }
 
+TEST_CASE("Monitor: with fewer spares than members that are gone a log keeps its width") {
+  Needs needs = ThreeVoters();
+  needs.some_of.push_back({NodeId(4), Incarnation(), DiskId(4)});
+  needs.some_of.push_back({NodeId(5), Incarnation(), DiskId(5)});
+  std::vector<NodeLife> gone = {needs.some_of[1], needs.some_of[4]};
+  using Nodes = std::vector<NodeId>;
+  CHECK(Replaced(needs, gone, {NodeId(6)}, {}, Script({})) ==
+        Nodes{NodeId(1), NodeId(3), NodeId(4), NodeId(6), NodeId(2)});
+  CHECK(Replaced(needs, gone, {}, {}, Script({})).empty());
+}
+
 TEST_CASE("Chain: a chain of the first format is read, without counts of fail-overs") {
   std::string data;
   PutFixed(&data, uint32_t{1});  // format
