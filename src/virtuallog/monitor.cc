@@ -8,7 +8,7 @@ namespace {
 // While the others do not share a suspicion they are asked again after this, and twice that, ...
 constexpr Duration kShortestDoubt = std::chrono::milliseconds(25);
 constexpr Duration kLongestDoubt = std::chrono::milliseconds(400);
-// So often the metastore is asked who could replace a member that is gone.
+// So often the metastore is asked, for all logs together, who could replace a member that is gone.
 constexpr Duration kReplaceEvery = std::chrono::seconds(1);
 
 std::string ReasonFor(const std::vector<loglets::NodeLife>& gone, const Absences& absences,
@@ -208,6 +208,17 @@ Task<std::vector<loglets::NodeLife>> Monitor::ConfirmGone(loglets::Needs needs,
   co_return std::move(gone);
 }
 
+Task<StatusOr<std::vector<NodeId>>> Monitor::LikelySpares() {
+  Instant now = env_.scheduler().Now();
+  if (now < spares_until_) co_return likely_spares_;
+  // Whoever asks while this is under way gets the old answer.
+  spares_until_ = now + kReplaceEvery;
+  StatusOr<std::vector<NodeId>> told = co_await options_.spares();
+  VLOG_CO_RETURN_IF_ERROR(told);
+  likely_spares_ = *std::move(told);
+  co_return likely_spares_;
+}
+
 Task<Status> Monitor::ReplaceMembers(Watched* watched, loglets::Needs needs) {
   SharedLog* log = watched->log.get();
   Instant now = env_.scheduler().Now();
@@ -215,14 +226,22 @@ Task<Status> Monitor::ReplaceMembers(Watched* watched, loglets::Needs needs) {
   if (gone.empty() || now < watched->replace_at) co_return absl::OkStatus();
   // The first of the living members acts; the others find it done.
   watched->replace_at = now + kReplaceEvery;
-  SegmentIndex narrow = log->known_chain()->last().index;
+  std::shared_ptr<const Chain> chain = log->known_chain();
+  SegmentIndex narrow = chain->last().index;
+  // While nobody could take the place, nobody else is asked anything.
+  StatusOr<std::vector<NodeId>> spares = co_await LikelySpares();
+  if (!spares.ok()) co_return absl::OkStatus();
+  std::vector<NodeId> nodes =
+      Replaced(needs, gone, *std::move(spares), chain->policy().candidates, liveness_);
+  if (nodes.empty()) co_return absl::OkStatus();
   co_await Pause(TurnOf(options_.self, needs, liveness_));
   gone = co_await ConfirmGone(needs, std::move(gone));
-  StatusOr<std::vector<NodeId>> spares = co_await options_.spares();
+  if (gone.empty() || stopping_) co_return absl::OkStatus();
+  spares = co_await options_.spares();
   // Without the metastore nobody can be let in; the log goes on as it is.
   if (!spares.ok()) co_return absl::OkStatus();
-  std::shared_ptr<const Chain> chain = log->known_chain();
-  if (gone.empty() || stopping_ || chain->last().index != narrow) co_return absl::OkStatus();
+  chain = log->known_chain();
+  if (stopping_ || chain->last().index != narrow) co_return absl::OkStatus();
   ReconfigureRequest request;
   request.placement.nodes =
       Replaced(needs, gone, *std::move(spares), chain->policy().candidates, liveness_);

@@ -69,6 +69,8 @@ class Monitor {
   Task<Status> FailOver(SharedLog* log, SegmentIndex broken, Diagnosis diagnosis);
   // Restores the copies of a loglet whose members are gone for too long.
   Task<Status> ReplaceMembers(Watched* watched, loglets::Needs needs);
+  // Who is in service, by a word that may be a little old.
+  Task<StatusOr<std::vector<NodeId>>> LikelySpares();
   // Of the suspects among `gone` only those that the others do not hear either.
   Task<std::vector<loglets::NodeLife>> ConfirmGone(loglets::Needs needs,
                                                    std::vector<loglets::NodeLife> gone);
@@ -91,6 +93,8 @@ class Monitor {
   LivenessOf liveness_;
   CopyKeeper keeper_;
   std::set<std::string> watched_;
+  std::vector<NodeId> likely_spares_;
+  Instant spares_until_ = Instant();  // when they are asked for again
   uint64_t fail_overs_ = 0;
   uint64_t replacements_ = 0;
   bool stopping_ = false;

@@ -159,7 +159,10 @@ struct MonitorWorld {
     MonitorOptions options;
     options.self = self;
     options.replace_after = replace_after;
-    options.spares = [this]() -> Task<StatusOr<std::vector<NodeId>>> { co_return spares; };
+    options.spares = [this]() -> Task<StatusOr<std::vector<NodeId>>> {
+      ++spares_asked;
+      co_return spares;
+    };
     options.report = [this](const std::string&, const std::string& what, const Status&) {
       reports.push_back(what);
     };
@@ -196,6 +199,7 @@ struct MonitorWorld {
   std::vector<std::unique_ptr<SharedLog>> logs;
   std::vector<std::string> reports;
   std::vector<NodeId> spares;
+  int spares_asked = 0;
   std::optional<Monitor> monitor;
 };
 
@@ -451,6 +455,23 @@ TEST_CASE("Monitor: where nobody can take a member's place, its log is left as i
   world.health.Set(4, Liveness::kAlive);
   world.Pass(seconds(2));
   CHECK(world.Last().made.params == "1,2,4");
+}
+
+TEST_CASE("Monitor: while nobody can take a member's place, nobody is troubled with it") {
+  ElectingWorld world;
+  OpenOptions more;
+  more.create_with_kind = "electing";
+  for (const char* name : {"second", "third"}) {
+    world.logs.push_back(
+        *world.Run(SharedLog::Open(world.env, world.metastore, world.factory, name, more)));
+  }
+  world.spares = {NodeId(1), NodeId(2), NodeId(3)};
+  world.health.Set(3, Liveness::kSuspected);
+  world.Pass(seconds(40));
+  CHECK(world.health.asked == 0);
+  // Once a second for all three logs.
+  CHECK(world.spares_asked > 20);
+  CHECK(world.spares_asked <= 31);
 }
 
 TEST_CASE("Monitor: a member whom the others hear is not replaced") {
