@@ -165,11 +165,11 @@ std::vector<Row> OtherRows() {
                 "A log whose loglet elects its leaders itself (raft, paxos) goes on without a "
                 "member that is away, its leader too: the others elect another one within a "
                 "second. When the member has been away for so long, or for twice as long as it "
-                "was before, another node in service takes its place by a swap, if one serves. "
-                "A short time swaps such a log away from a dead leader quickly, and costs a swap "
-                "for every restart that takes longer; a long one leaves it to its election, with "
-                "a copy less meanwhile. Other logs are moved at once, as soon as they cannot go "
-                "on.",
+                "was before, at most six times as long as is said here, another node in service "
+                "takes its place by a swap, if one serves. A short time swaps such a log away from "
+                "a dead leader quickly, and costs a swap for every restart that takes longer; a "
+                "long one leaves it to its election, with a copy less meanwhile. Other logs are "
+                "moved at once, as soon as they cannot go on.",
                 VLOG_CONFIG_FIELD(monitor.replace_after))),
       Time(milliseconds(100), hours(1000),
            Name("monitor.rehome_after", "5min",

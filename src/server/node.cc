@@ -162,7 +162,7 @@ Task<Status> Node::Listen() {
     server_ = nullptr;
     co_return Annotate(listening, "network.listen = " + config_.network.listen);
   }
-  log_.Info("serves", {{"listen", server_->address().ToString()}, {"advertise", Advertised()}});
+  log_.Info("listens", {{"listen", server_->address().ToString()}, {"advertise", Advertised()}});
   co_return absl::OkStatus();
 }
 
@@ -178,6 +178,7 @@ Task<void> Node::Join() {
 
 void Node::TellJoined() {
   changed_.NotifyAll();
+  log_.Info("serves", {{"listen", server_->address().ToString()}});
   if (!acceptor_->core().votes()) {
     log_.Error("the journal lost entries, so this node does not vote any more",
                {{"advice",

@@ -44,8 +44,8 @@ struct NodeOptions {
 // is awaited before it is destroyed (a crash drops both).
 class Node {
  public:
-  // A node that serves. It goes on to join its cluster by itself, when enough of the others are
-  // there; status() tells.
+  // A node that listens. It goes on to join its cluster by itself, when enough of the others are
+  // there, and serves from then on; status() tells.
   //   kNotFound, kAlreadyExists, kInvalidArgument, kDataLoss   as DataDirectory::Open()
   //   kDataLoss         the journal is gone, or damaged beyond what it can settle
   //   kAlreadyExists    another socket listens at network.listen

@@ -15,7 +15,7 @@
 namespace vlog::server {
 
 enum class NodeState {
-  kJoining = 1,   // serves, and waits for the other nodes: the metastore's acceptors are open
+  kJoining = 1,   // waits for the other nodes; it answers only who asks about the node itself
   kServing = 2,   // all of it works
   kStopping = 3,  // in good order
   kFailed = 4,    // cannot go on; it stops

@@ -260,7 +260,7 @@ class Directories(Vlogd):
     def test_a_port_in_use_is_named(self):
         first, second = self.make(2)
         first.start()
-        first.await_log("msg=serves ")
+        first.await_log("msg=listens ")
         second.rpc_port = first.rpc_port
         os.remove(os.path.join(self.folder, "nodes.toml"))
         open(os.path.join(self.folder, "nodes.toml"), "w").close()
