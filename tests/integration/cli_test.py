@@ -121,6 +121,9 @@ class Mistakes(Cli):
             self.vlog(*arguments, code=2)
         self.run_vlog("tail", code=2)
         self.run_vlog("check", "/nonexistent", code=2)
+        # Cut to 32 bits it would be 1.
+        self.run_vlog("--cluster", "localhost:1", "create", "a", "--write-quorum", "4294967297",
+                      code=2)
 
     def test_explain_says_where_a_record_is_and_who_made_its_segment(self):
         self.vlog("append", "first")

@@ -1,7 +1,9 @@
 // vlog: the command line. Only this file knows CLI11.
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <limits>
 #include <map>
+#include <type_traits>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
@@ -37,6 +39,18 @@ uint64_t ParseSize(std::string text) {
   uint64_t value = ParseNumber(text);
   if (value > (UINT64_MAX >> 24 >> shift)) throw CLI::ValidationError("the size is too large");
   return value << shift;
+}
+
+// Nothing is cut to what fits.
+template <typename T>
+T ParseNumberAs(const std::string& text) {
+  uint64_t value = ParseNumber(text);
+  if constexpr (std::is_integral_v<T>) {
+    if (value > static_cast<uint64_t>(std::numeric_limits<T>::max())) {
+      throw CLI::ValidationError("'" + text + "' is too large");
+    }
+  }
+  return T(value);
 }
 
 // Reads the arguments into `run`, what is then to be done.
@@ -141,7 +155,7 @@ class CommandLine {
                                 const std::string& what) {
     return command
         ->add_option_function<std::string>(
-            name, [number](const std::string& text) { *number = T(ParseNumber(text)); }, what)
+            name, [number](const std::string& text) { *number = ParseNumberAs<T>(text); }, what)
         ->type_name("NUMBER");
   }
 
