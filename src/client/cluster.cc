@@ -60,9 +60,8 @@ Task<StatusOr<virtuallog::SharedLog*>> Cluster::OpenLog(std::string name) {
 Task<StatusOr<virtuallog::SharedLog*>> Cluster::OpenOrCreateLog(std::string name, NewLog made) {
   StatusOr<virtuallog::SharedLog*> existing = co_await OpenLog(name);
   if (!absl::IsNotFound(existing.status())) co_return existing;
-  StatusOr<virtuallog::OpenOptions> options = co_await OptionsOf(std::move(made));
-  VLOG_CO_RETURN_IF_ERROR(options);
-  co_return co_await Open(std::move(name), *std::move(options));
+  virtuallog::OpenOptions options = OptionsOf(std::move(made));
+  co_return co_await Open(std::move(name), std::move(options));
 }
 
 Task<StatusOr<virtuallog::SharedLog*>> Cluster::CreateLog(std::string name, NewLog made) {
@@ -72,20 +71,16 @@ Task<StatusOr<virtuallog::SharedLog*>> Cluster::CreateLog(std::string name, NewL
   co_return co_await OpenOrCreateLog(std::move(name), std::move(made));
 }
 
-// A drained node gets no new logs, unless it is named.
-Task<StatusOr<virtuallog::OpenOptions>> Cluster::OptionsOf(NewLog made) {
+// Without names the kind chooses among the nodes in service, anew at each attempt: so a node that
+// is drained meanwhile gets no new log, unless it is named.
+virtuallog::OpenOptions Cluster::OptionsOf(NewLog made) {
   virtuallog::OpenOptions options;
   options.create_with_kind = std::move(made.kind);
   NewPlacement named;
   named.wish = made.placement;
   options.create_policy = made.policy.value_or(PolicyOf(named));
   options.create_placement = std::move(made.placement);
-  if (options.create_placement.nodes.empty()) {
-    StatusOr<metastore::Directory> directory = co_await metastore_->ReadDirectory();
-    VLOG_CO_RETURN_IF_ERROR(directory);
-    options.create_placement.nodes = NodesOf(directory->default_acceptors);
-  }
-  co_return std::move(options);
+  return options;
 }
 
 Task<StatusOr<virtuallog::SharedLog*>> Cluster::Open(std::string name,

@@ -64,7 +64,7 @@ class Cluster {
   Cluster(std::shared_ptr<env::Env> env, ClusterOptions options);
   Task<Status> Find();
   Task<StatusOr<virtuallog::SharedLog*>> Open(std::string name, virtuallog::OpenOptions options);
-  Task<StatusOr<virtuallog::OpenOptions>> OptionsOf(NewLog made);
+  static virtuallog::OpenOptions OptionsOf(NewLog made);
 
   std::shared_ptr<env::Env> env_;
   ClusterOptions options_;

@@ -37,7 +37,7 @@ struct SegmentView {
 
   bool under_replicated() const { return least_copies != 0; }
   // Each record is on so many of the nodes at least, once the segment is sealed.
-  size_t least() const { return under_replicated() ? least_copies : needs.least; }
+  size_t least() const { return under_replicated() ? least_copies : needs.acknowledging(); }
 };
 
 struct LogView {

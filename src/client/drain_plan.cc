@@ -61,7 +61,7 @@ void DrainLogs(const ClusterView& view, NodeId node, MembershipPlan* plan) {
       nodes = NodesWithout(view, log, node);
       mover.Move(log, nodes, node);
     }
-    NoteNarrow("log " + log.name, nodes, needs.least, plan);
+    NoteNarrow("log " + log.name, nodes, needs.acknowledging(), plan);
   }
 }
 
@@ -86,7 +86,12 @@ void WidenLogs(const ClusterView& view, NodeId node, MembershipPlan* plan) {
     const Needs& needs = log.open_segment()->needs;
     std::vector<NodeId> nodes = NodesWithCopies(needs);
     size_t copies = nodes.size();
-    bool narrow = copies + 1 < 2 * needs.least;
+    if (copies == 0) {
+      plan->notes.push_back("log " + log.name + ": this program does not know on which nodes a '" +
+                            log.open_segment()->kind + "' loglet lives; it gets no copy there");
+      continue;
+    }
+    bool narrow = copies + 1 < 2 * needs.acknowledging();
     if (log.policy.copies > 0) narrow = copies < log.policy.copies;
     if (!narrow || Contains(nodes, node)) continue;
     nodes.push_back(node);
@@ -114,6 +119,10 @@ MembershipPlan PlanDrain(const ClusterView& view, NodeId node) {
     NoteNarrow("metastore", voters, consensus::Majority(voters.size()), &plan);
   }
   DrainLogs(view, node, &plan);
+  for (const LogView& log : view.unfinished) {
+    plan.notes.push_back("log " + log.name + " is being made, or its creation never ended: 'vlog " +
+                         "create " + log.name + "' ends it, on nodes in service");
+  }
   RefuseUnknownKinds(view, &plan);
   RefuseUnreadable(view, &plan);
   return plan;

@@ -94,6 +94,12 @@ loglets::Policy PolicyOf(const NewPlacement& placement) {
   return policy;
 }
 
+Status CheckLeastCopies(uint32_t least_copies, size_t write_quorum) {
+  if (least_copies <= write_quorum) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "at least ", least_copies, " copies are more than the write quorum of ", write_quorum));
+}
+
 StatusOr<loglets::Policy> PolicyAfter(loglets::Policy policy, const PolicyChange& change) {
   size_t nodes = change.wish.nodes.size();
   if (nodes > 0 && change.copies > 0 && change.copies != nodes) {
@@ -117,12 +123,11 @@ StatusOr<loglets::Policy> PolicyAfter(loglets::Policy policy, const PolicyChange
   }
   // What was allowed to become fewer than a quorum that is now smaller itself.
   bool moot = policy.write_quorum > 0 && policy.least_copies >= policy.write_quorum;
-  if (moot && change.least_copies > policy.write_quorum) {
-    return absl::InvalidArgumentError(absl::StrCat("at least ", change.least_copies,
-                                                   " copies are more than the write quorum of ",
-                                                   policy.write_quorum));
+  if (moot) {
+    Status fits = CheckLeastCopies(change.least_copies, policy.write_quorum);
+    VLOG_RETURN_IF_ERROR(fits);
+    policy.least_copies = 0;
   }
-  if (moot) policy.least_copies = 0;
   return policy;
 }
 
@@ -137,8 +142,8 @@ std::vector<std::string> ReasonsAgainst(const ClusterView& view, const Swap& swa
   }
   size_t living = view.Living(swap.after.some_of);
   if (living < swap.after.least) {
-    reasons.push_back(absl::StrCat("the write quorum would be ", swap.after.least, ", and only ",
-                                   living, " of the nodes ", Listed(nodes), " serve"));
+    reasons.push_back(absl::StrCat("it would need ", swap.after.least, " nodes, and only ", living,
+                                   " of the nodes ", Listed(nodes), " serve"));
   }
   for (const loglets::NodeLife& life : swap.after.all_of) {
     if (view.Lives(life)) continue;
@@ -152,9 +157,9 @@ std::vector<std::string> ReasonsAgainst(const ClusterView& view, const Swap& swa
                                    swap.before.acknowledging(),
                                    "; if that is meant, add --allow-fewer-copies"));
   }
-  size_t seal = swap.before.some_of.size() + 1 - std::max<size_t>(swap.before.acknowledging(), 1);
+  size_t seal = swap.before.to_seal;
   size_t sealing = view.Living(swap.before.some_of);
-  if (!swap.before.some_of.empty() && sealing < seal) {
+  if (sealing < seal) {
     reasons.push_back(absl::StrCat(
         "the open segment cannot be sealed: ", sealing, " of its ", swap.before.some_of.size(),
         " copies serve (nodes ", Listed(NodesOf(swap.before.some_of)), "), ", seal, " are needed"));

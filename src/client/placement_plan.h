@@ -35,6 +35,10 @@ struct PolicyChange {
 // kInvalidArgument: the numbers do not fit each other.
 StatusOr<loglets::Policy> PolicyAfter(loglets::Policy policy, const PolicyChange& change);
 
+// OK: `least_copies` may be a log's, if its write quorum is this one. For policies that leave that
+// to the kind. kInvalidArgument.
+Status CheckLeastCopies(uint32_t least_copies, size_t write_quorum);
+
 // A swap of the open segment, as proposed: `after` is what the new kind made of the wish.
 struct Swap {
   loglets::Placement wish;

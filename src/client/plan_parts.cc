@@ -84,7 +84,7 @@ NodeId LogMover::LeastLoaded(const std::vector<NodeId>& nodes) {
 // Enough of the open segment must live to seal it, and enough nodes for the next one.
 void LogMover::Check(const LogView& log, const std::vector<NodeId>& nodes) {
   const Needs& needs = log.open_segment()->needs;
-  size_t seal = needs.some_of.size() + 1 - std::max<size_t>(needs.least, 1);
+  size_t seal = needs.to_seal;
   size_t living = view_.Living(needs.some_of);
   if (living < seal) {
     plan_->refusals.push_back(
@@ -94,9 +94,10 @@ void LogMover::Check(const LogView& log, const std::vector<NodeId>& nodes) {
   }
   auto serves = [this](NodeId node) { return NodeServes(view_, node); };
   auto next = static_cast<size_t>(std::count_if(nodes.begin(), nodes.end(), serves));
-  if (next >= needs.least) return;
+  size_t quorum = needs.acknowledging();
+  if (next >= quorum) return;
   plan_->refusals.push_back(absl::StrCat(
-      "log ", log.name, ": its write quorum is ", needs.least, ", and only ", next, " of nodes ",
+      "log ", log.name, ": its write quorum is ", quorum, ", and only ", next, " of nodes ",
       Listed(nodes), " serve; start or add a node, or give it a smaller write quorum with 'vlog ",
       "--log ", log.name, " reconfigure --write-quorum NUMBER --allow-fewer-copies'"));
 }

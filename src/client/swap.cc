@@ -1,5 +1,6 @@
 #include "client/swap.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "client/log_health.h"
@@ -14,6 +15,17 @@ loglets::Placement PlacementOf(const loglets::Needs& needs, loglets::Placement w
   placement.write_quorum = static_cast<uint32_t>(needs.acknowledging());
   if (!needs.all_of.empty()) placement.sequencer = needs.all_of.front().node;
   return placement;
+}
+
+// For the first loglet of another kind, which cannot read the old one's parameters: as many copies
+// as there are, unless the policy says, where they are as far as that goes.
+loglets::Policy NearTo(const loglets::Needs& before, loglets::Policy policy) {
+  for (NodeId node : NodesOf(before.some_of)) {
+    std::vector<NodeId>& first = policy.candidates;
+    if (std::find(first.begin(), first.end(), node) == first.end()) first.push_back(node);
+  }
+  if (policy.copies == 0) policy.copies = static_cast<uint32_t>(before.some_of.size());
+  return policy;
 }
 
 // The chain with the parameters of its segments, which a view does not carry.
@@ -65,12 +77,12 @@ Task<StatusOr<SwapPlan>> PlanSwap(Cluster& cluster, std::string log, SwapWish wi
   propose.wish = request.placement;
   propose.previous_kind = last->made.kind;
   propose.previous_params = last->made.params;
-  // Another kind cannot read the old one's parameters: it stays where the log is.
-  bool moves = plan.to_kind != plan.from_kind && propose.wish.nodes.empty();
-  if (moves) propose.wish.nodes = NodesOf(plan.swap.before.some_of);
+  if (plan.to_kind != plan.from_kind) propose.policy = NearTo(plan.swap.before, *policy);
   StatusOr<std::string> params = co_await (*kind)->ProposeParams(std::move(propose));
   VLOG_CO_RETURN_IF_ERROR(params);
   plan.swap.after = (*kind)->NeedsOf(*params);
+  Status fits = CheckLeastCopies(wish.least_copies, plan.swap.after.acknowledging());
+  VLOG_CO_RETURN_IF_ERROR(fits);
   plan.refusals = ReasonsAgainst(plan.view, plan.swap);
   for (const LogView& each : plan.view.logs) {
     if (each.name == log) plan.about = HealthOf(plan.view, each).tail;

@@ -99,6 +99,8 @@ class Operations(vlogd_test.Vlogd):
         self.assertIn("there is a log 'wide' already", self.refused("create", "wide"))
         self.assertIn("W/N", self.refused("create", "a", "--replication", "2", code=2))
         self.assertIn("at most N", self.refused("create", "a", "--replication", "3/2", code=2))
+        self.assertIn("more than the write quorum of 2",
+                      self.refused("create", "a", "--least-copies", "3", code=2))
         self.assertIn("cluster of 3 nodes", self.refused("create", "a", "--replication", "2/4",
                                                          code=2))
         self.assertIn("no node 9", self.refused("create", "a", "--nodes", "1,9", code=2))

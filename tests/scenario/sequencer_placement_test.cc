@@ -26,7 +26,7 @@ struct Placed {
   StatusOr<std::string> ProposeBy(loglets::Policy policy, const std::string& previous) {
     ProposeRequest request;
     request.policy = std::move(policy);
-    request.previous_kind = loglets::kSequencerKind;
+    if (!previous.empty()) request.previous_kind = loglets::kSequencerKind;
     request.previous_params = previous;
     return w.Run(*client, client->kind->ProposeParams(std::move(request)));
   }
@@ -175,6 +175,20 @@ TEST_CASE("Placement: the write quorum shrinks to the policy's least copies, and
   p.w.RestartNode(3);
   p.w.RunFor(std::chrono::seconds(3));  // connections are made again
   CHECK(Placed::Decoded(p.ProposeBy(policy, *second)).write_quorum == 3);
+}
+
+TEST_CASE("Placement: the first loglet of a log has as many copies as its policy says") {
+  Placed p(4);
+  loglets::Policy policy;
+  policy.copies = 2;
+  policy.candidates = {NodeId(3)};
+  StatusOr<std::string> first = p.ProposeBy(policy, "");
+  CHECK(Placed::Nodes(Placed::Decoded(first)) == Numbers{1, 3});
+  loglets::Needs needs = p.client->kind->NeedsOf(*first);
+  CHECK(needs.to_seal == 1);
+  CHECK(needs.acknowledging() == 2);
+  p.w.CrashNode(1);
+  CHECK(Placed::Nodes(Placed::Decoded(p.ProposeBy(policy, ""))) == Numbers{2, 3});
 }
 
 TEST_CASE("Placement: a successor that shrank can be sealed by those that it was made with") {

@@ -30,6 +30,7 @@ loglets::Needs NeedsOf(const std::vector<Replica>& copies, size_t quorum, uint64
   needs.all_of.push_back({NodeId(sequencer), Incarnation(1), Disk(sequencer).disk});
   for (const Replica& copy : copies) needs.some_of.push_back({copy.node, Incarnation(), copy.disk});
   needs.least = quorum;
+  needs.to_seal = copies.size() + 1 - quorum;
   return needs;
 }
 
@@ -261,6 +262,7 @@ TEST_CASE("Plans: the register of a log that was never written moves like any ot
   CHECK(plan.registers[0].log == "half");
   CHECK(plan.registers[0].expected == Version(0));
   CHECK(plan.registers[0].acceptors == Disks({1, 2}));
+  CHECK(Mentions(plan.notes, "'vlog create half' ends it"));
   Wipe(view, 3, 1);
   plan = PlanReplaceDisk(view, NodeId(3));
   REQUIRE(plan.registers.size() == 2);
@@ -330,6 +332,10 @@ TEST_CASE("Policy: an operator changes what is named, and numbers that do not fi
   change = {};
   change.least_copies = 4;
   CHECK(absl::IsInvalidArgument(PolicyAfter(before, change).status()));
+  // Where the kind makes the write quorum, nobody knows it yet.
+  CHECK(PolicyAfter({}, change).ok());
+  CHECK(absl::IsInvalidArgument(CheckLeastCopies(4, 3)));
+  CHECK(CheckLeastCopies(3, 3).ok());
 }
 
 TEST_CASE("Undrain: a disk that was retired is never let in again") {
@@ -404,6 +410,50 @@ TEST_CASE("Drain: a copy on a disk that lost something is none to rely on") {
   ClusterView damaged = view;
   damaged.nodes.at(NodeId(1)).status.journal.damaged = 1;
   CHECK(Mentions(ReasonsToKeep(damaged, NodeId(3)), "[0, 10) may have no copy elsewhere"));
+}
+
+// As of kinds whose seal is an entry like any other.
+loglets::Needs VotersOf(const std::vector<Replica>& copies, size_t quorum) {
+  loglets::Needs needs = NeedsOf(copies, quorum, 1);
+  needs.all_of.clear();
+  needs.least = std::max(quorum, copies.size() + 1 - quorum);
+  needs.to_seal = needs.write_quorum = quorum;
+  return needs;
+}
+
+TEST_CASE("Plans: a log is sealed by as many copies as its kind needs for that") {
+  ClusterView view = View(7);
+  AddLog(view, "a", VotersOf(Disks({1, 2, 3, 4, 5}), 4));
+  Swap swap;
+  swap.before = swap.after = view.logs[0].segments[0].needs;
+  swap.after.some_of = VotersOf(Disks({1, 4, 5, 6, 7}), 4).some_of;
+  CHECK(ReasonsAgainst(view, swap).empty());
+  CHECK(PlanDrain(view, NodeId(2)).refusals.empty());
+  Stop(view, 2);
+  Stop(view, 3);
+  std::vector<std::string> refusals = PlanDrain(view, NodeId(2)).refusals;
+  CHECK(Mentions(refusals, "its open segment cannot be sealed: 3 of its 5 copies serve"));
+  CHECK(Mentions(ReasonsAgainst(view, swap), "cannot be sealed: 3 of its 5"));
+}
+
+TEST_CASE("Drain: what is held by fewer copies than elect a leader counts with those") {
+  ClusterView view = View(3);
+  AddSealed(AddLog(view, "a", VotersOf(Disks({1, 2, 3}), 1)), 0);
+  REQUIRE(view.logs[0].segments[0].needs.least == 3);
+  REQUIRE(SealedCopiesOn(view, NodeId(3)).size() == 1);
+  CHECK(SealedCopiesOn(view, NodeId(3)).front().least == 1);
+  CHECK_FALSE(SealedCopiesOn(view, NodeId(3)).front().readable());
+}
+
+TEST_CASE("Undrain: a log of a kind that nobody knows stays as it is, with a note") {
+  ClusterView view = View(3);
+  view.voters.acceptors = view.directory.default_acceptors = Disks({1, 2});
+  AddLog(view, "a", loglets::Needs()).segments[0].kind = "single";
+  MembershipPlan plan = PlanUndrain(view, NodeId(3));
+  CHECK(plan.refusals.empty());
+  CHECK(plan.logs.empty());
+  CHECK(plan.changes_members);
+  CHECK(Mentions(plan.notes, "on which nodes a 'single' loglet lives; it gets no copy there"));
 }
 
 TEST_CASE("Undrain: what a drain made narrow is as wide as before, and nothing else moves") {
@@ -538,7 +588,8 @@ TEST_CASE("Placement: a swap that would lose a quorum is told why not") {
   Stop(view, 2);
   CHECK(Mentions(ReasonsAgainst(view, swap), "the sequencer's node 2 does not answer"));
   swap.after = NeedsOf(Disks({1, 2}), 2, 1);
-  CHECK(Mentions(ReasonsAgainst(view, swap), "only 1 of the nodes 1, 2 serve"));
+  CHECK(Mentions(ReasonsAgainst(view, swap),
+                 "it would need 2 nodes, and only 1 of the nodes 1, 2 serve"));
   Stop(view, 3);
   swap.after = NeedsOf(Disks({1}), 1, 1);
   CHECK(Mentions(ReasonsAgainst(view, swap), "the open segment cannot be sealed: 1 of its 3"));

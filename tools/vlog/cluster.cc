@@ -67,8 +67,11 @@ Task<int> CreateLog(Shell& shell, CreateArguments arguments) {
   change.least_copies = arguments.least_copies;
   StatusOr<loglets::Policy> policy = client::PolicyAfter(client::PolicyOf(wanted), change);
   if (!policy.ok()) co_return Fail(policy.status());
+  size_t quorum = placed->write_quorum > 0 ? placed->write_quorum : placed->nodes.size() / 2 + 1;
+  Status fits = client::CheckLeastCopies(arguments.least_copies, quorum);
+  if (!fits.ok()) co_return Fail(fits);
+  // Nodes that nobody named are chosen when it is made, of those in service then.
   client::NewLog made = arguments.made;
-  made.placement = *std::move(placed);
   made.policy = *std::move(policy);
   StatusOr<virtuallog::SharedLog*> log =
       co_await (*cluster)->CreateLog(arguments.name, std::move(made));

@@ -42,6 +42,9 @@ class ReplicatedKind final : public LogletKind {
     VLOG_CO_RETURN_IF_ERROR(wanted);
     std::vector<NodeId> spares = co_await InService();
     std::vector<NodeId> candidates = replicated::Candidates(*wanted, spares);
+    if (candidates.empty() && options_.in_service) {
+      co_return absl::UnavailableError("nobody tells which nodes are in service");
+    }
     if (candidates.empty()) {
       co_return absl::InvalidArgumentError("a " + kind_.name + " loglet needs nodes to live on");
     }
@@ -77,6 +80,8 @@ class ReplicatedKind final : public LogletKind {
     }
     needs.write_quorum = decoded->write_quorum;
     needs.least = std::max<size_t>(decoded->write_quorum, decoded->election_quorum());
+    // The seal is an entry like any other.
+    needs.to_seal = needs.write_quorum = decoded->write_quorum;
     return needs;
   }
 

@@ -21,8 +21,9 @@ std::vector<NodeId> HoldersOf(const Wanted& wanted) {
 
 // How many copies there are to be. A log that began while nodes were away gets the rest later.
 size_t CopiesWanted(const Wanted& wanted, size_t candidates) {
-  if (!wanted.wish.nodes.empty() || !wanted.previous) return candidates;
+  if (!wanted.wish.nodes.empty()) return candidates;
   if (wanted.policy.copies > 0) return std::min<size_t>(wanted.policy.copies, candidates);
+  if (!wanted.previous) return candidates;
   return std::max(wanted.previous->replica_count(), std::min(candidates, kUsualCopies));
 }
 

@@ -44,6 +44,9 @@ class SequencerKind final : public LogletKind {
     VLOG_CO_RETURN_IF_ERROR(refused);
     Wanted wanted{request.wish, request.policy, PreviousOf(request)};
     std::vector<NodeId> candidates = co_await FindCandidates(wanted);
+    if (candidates.empty() && options_.in_service) {
+      co_return absl::UnavailableError("nobody tells which nodes are in service");
+    }
     if (candidates.empty()) {
       co_return absl::InvalidArgumentError("a sequencer loglet needs nodes to live on");
     }
@@ -78,6 +81,7 @@ class SequencerKind final : public LogletKind {
       needs.some_of.push_back({replica.node, Incarnation(), replica.disk});
     }
     needs.least = decoded->write_quorum;
+    needs.to_seal = needs.some_of.size() + 1 - needs.least;
     return needs;
   }
 
