@@ -349,6 +349,9 @@ void ModelWorld::Flush(size_t number) {
     Violate(bad);
   }
   node.core->CheckInvariants();
+  // What the core counts on the journal still gives.
+  bool ahead = node.state.log().begin().slot > node.core->log().mapped().begin().slot;
+  if (node.unsynced.empty() && ahead) Violate("the journal gave up what the core may ask for");
 }
 
 }  // namespace vlog::loglets::paxos

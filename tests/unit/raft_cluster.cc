@@ -227,7 +227,7 @@ void RaftCluster::Load(size_t number) {
     bytes += entry.payload.size();
     entries.push_back(entry);
   }
-  if (load.from < node.core->log().state().trim()) {
+  if (load.from < node.durable.trim()) {
     node.core->Loaded(load.id, absl::OutOfRangeError("trimmed"), now_);
   } else {
     node.core->Loaded(load.id, std::move(entries), now_);

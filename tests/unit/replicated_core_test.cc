@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "loglets/replicated/applied_core.h"
+#include "loglets/replicated/applied_history_core.h"
 #include "loglets/replicated/log_map.h"
 #include "loglets/replicated/params.h"
 
@@ -337,6 +337,113 @@ TEST_CASE("Replicated params: what could not work is refused") {
   params.members[1].votes = false;
   params.write_quorum = 3;
   CHECK(refused(params));
+}
+
+// ---- the history ----
+
+// A log of one-record commands, each by the next of so many writers, and its history.
+struct Logged {
+  explicit Logged(uint64_t writers) : writers(writers) {}
+  void Apply(uint64_t commands) {
+    for (uint64_t i = 0; i < commands; ++i, ++index) {
+      REQUIRE(state.Apply(Header(1 + index % writers, index / writers, 1)).outcome ==
+              Outcome::kTaken);
+      history.Note(index + 1, state);
+      history.CheckInvariants();
+    }
+  }
+  size_t Points() {
+    size_t points = 1;
+    AppliedHistory copy = history;
+    while (true) {
+      // The lowest point above the base.
+      uint64_t at = copy.base().index + 1;
+      while (at <= index && copy.Choose(at, Offset(at)).index < at) ++at;
+      if (at > index) return points;
+      copy.SetBase(at);
+      ++points;
+    }
+  }
+
+  uint64_t writers;
+  uint64_t index = 0;
+  AppliedState state;
+  AppliedHistory history;
+};
+
+TEST_CASE("Applied history: a trim into the middle leaves at most a quarter of it behind") {
+  for (uint64_t trim : {100, 1'000, 5'000, 9'999}) {
+    Logged log(3);
+    log.Apply(10'000);
+    const AppliedHistory::Point& base = log.history.Choose(10'000, Offset(trim));
+    CAPTURE(trim, base.index);
+    CHECK(base.end() <= Offset(trim));
+    CHECK(base.end() + 10'000 / 4 > Offset(trim));
+    CHECK(base.end().value() == base.index);
+  }
+}
+
+TEST_CASE("Applied history: what was chosen as a base stays until it is one") {
+  Logged log(1);
+  log.Apply(200);
+  uint64_t first = log.history.Choose(200, Offset(50)).index;
+  uint64_t second = log.history.Choose(200, Offset(150)).index;
+  REQUIRE(first > 0);
+  REQUIRE(second > first);
+  log.Apply(5'000);
+  log.history.SetBase(first);
+  CHECK(log.history.base().index == first);
+  log.history.SetBase(second);
+  CHECK(log.history.base().index == second);
+  CHECK(log.history.base().end().value() == second);
+  log.history.SetBase(second - 1);
+  CHECK(log.history.base().index == second);
+}
+
+TEST_CASE("Applied history: points are few, and fewer while tables are large or SEAL is there") {
+  Logged small(2);
+  small.Apply(20'000);
+  CHECK(small.Points() > 8);
+  CHECK(small.Points() <= AppliedHistory::kMaxPoints);
+  Logged large(2'000);
+  large.Apply(40'000);
+  CHECK(large.Points() <= 10);
+  CHECK(large.history.bytes() <= 20'000 * 512);
+  size_t before = large.history.bytes();
+  large.state.ApplySeal("");
+  large.history.Note(++large.index, large.state);
+  CHECK(large.history.bytes() < before / 3);
+  CHECK(large.history.Choose(large.index, large.state.end()).index == large.index);
+}
+
+TEST_CASE("Applied history: a point costs no more than the commands since the last one") {
+  Logged log(5'000);
+  log.Apply(5'000);
+  uint64_t kept = 0;
+  for (int i = 0; i < 5'000; ++i) {
+    uint64_t newest = log.history.Choose(log.index, log.state.end()).index;
+    log.Apply(1);
+    log.history.Keep(log.index, log.state);  // as at a trim of everything
+    kept += log.history.Choose(log.index, log.state.end()).index != newest;
+  }
+  CHECK(kept <= 2);
+}
+
+TEST_CASE("Applied history: a checkpoint has all of it") {
+  Logged log(3);
+  log.Apply(500);
+  log.history.SetBase(log.history.Choose(500, Offset(100)).index);
+  std::string encoded;
+  log.history.EncodeTo(&encoded);
+  Decoder in(encoded);
+  StatusOr<AppliedHistory> copy = AppliedHistory::Decode(in);
+  REQUIRE(copy.ok());
+  CHECK(in.done());
+  std::string again;
+  copy->EncodeTo(&again);
+  CHECK(again == encoded);
+  Decoder cut(std::string_view(encoded).substr(0, encoded.size() - 1));
+  CHECK(absl::IsDataLoss(AppliedHistory::Decode(cut).status()));
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ struct PaxosOptions {
   size_t max_waiting_commands = 65'536;
   size_t max_queued = 4'096;       // appends that wait for phase 1
   size_t cache_bytes = 4 << 20;    // of applied commands, for laggards
-  size_t max_writers = 1'000'000;  // beyond: seals itself, so that a successor takes over
+  // Beyond: seals itself, so that a successor takes over; this table fits into one message.
+  size_t max_writers = 10'000;
 };
 
 // Who takes part. A member that votes is an acceptor; one that serves is proposer and learner, and

@@ -103,7 +103,7 @@ void PaxosCore::CatchUp(size_t member, const Standing& standing) {
 
 void PaxosCore::WatchPrefix(Instant now) {
   Slot chosen = log_.chosen().slot;
-  if (chosen >= told_) {
+  if (chosen >= told_ || log_.applied().sealed()) {
     fetch_at_ = Instant::Max();
   } else if (fetch_at_ == Instant::Max() || chosen != stuck_at_) {
     stuck_at_ = chosen;

@@ -102,6 +102,7 @@ std::optional<Ticket> ReplicaLog::Install(Checkpoint checkpoint) {
   bool control = entry.payload.size() <= kSmallCheckpoint && placed_in_flight_ == 0;
   Ticket ticket = Write(std::move(entry), control);
   in_flight_.back().checkpoint = std::move(checkpoint);
+  ++moves_in_flight_;
   return ticket;
 }
 
@@ -143,6 +144,7 @@ void ReplicaLog::Persisted(Ticket ticket) {
     history_.SetBase(in.Fixed<uint64_t>());
     mapped_.Trim(to, {Slot(history_.base().index), history_.base().end()});
   } else if (done.entry.type == kMoveEntry) {
+    --moves_in_flight_;
     OnMoveDurable(*std::move(done.checkpoint));
   }
   MapDurable();
@@ -163,13 +165,12 @@ void ReplicaLog::OnCommandDurable(const InFlight& done) {
 }
 
 void ReplicaLog::OnMoveDurable(Checkpoint checkpoint) {
-  if (checkpoint.slot <= mapped_.end().slot) return;
+  if (checkpoint.slot <= chosen_) return;
   Offset offset = checkpoint.applied.end();
   mapped_.MoveTo({checkpoint.slot, offset});
   history_.Reset(checkpoint.slot.value(), checkpoint.applied);
   Erase(held_.begin(), held_.lower_bound(checkpoint.slot));
   refused_.erase(refused_.begin(), refused_.lower_bound(checkpoint.slot));
-  if (checkpoint.slot <= chosen_) return;
   moved_ = true;
   chosen_ = checkpoint.slot;
   applied_ = std::move(checkpoint.applied);
@@ -194,6 +195,7 @@ void ReplicaLog::Refused(Ticket ticket) {
   --placed_in_flight_;
   refusing_ = true;
   SettleEnd();
+  moves_in_flight_ -= refused.entry.type == kMoveEntry;
   if (refused.entry.type != kAcceptEntry) return;
   auto it = held_.find(refused.slot);
   if (it == held_.end()) return;
@@ -279,6 +281,7 @@ void ReplicaLog::Restore(const std::vector<storage::Entry>& entries) {
 // ---- the learner's half ----
 
 void ReplicaLog::TakeChosen(const std::vector<BallotRun>& runs) {
+  if (moves_in_flight_ > 0) return;
   for (const BallotRun& run : runs) {
     if (run.from > chosen_) break;
     while (chosen_ < run.to) {

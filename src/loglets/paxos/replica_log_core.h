@@ -76,6 +76,7 @@ class ReplicaLog {
   void Restore(const std::vector<storage::Entry>& entries);
 
   // --- The learner's half ---
+  // Does nothing while a checkpoint is on its way: the journal will take that whatever is learnt.
   void TakeChosen(const std::vector<BallotRun>& runs);
   // Moves forward to a checkpoint, when that is durable. None: it is not ahead of what is here.
   std::optional<Ticket> Install(Checkpoint checkpoint);
@@ -109,7 +110,7 @@ class ReplicaLog {
   const replicated::AppliedState& applied() const { return applied_; }
   const MappedLog& mapped() const { return mapped_; }
   bool refusing() const { return refusing_; }
-  size_t bytes_in_memory() const { return held_bytes_ + cache_bytes_; }
+  size_t bytes_in_memory() const { return held_bytes_ + cache_bytes_ + history_.bytes(); }
 
   void CheckInvariants() const;
 
@@ -162,6 +163,7 @@ class ReplicaLog {
   Ticket next_ticket_ = 1;
   std::deque<InFlight> in_flight_;  // oldest first
   size_t placed_in_flight_ = 0;     // of them, those that cover positions
+  size_t moves_in_flight_ = 0;      // of them, checkpoints
   std::set<Slot> refused_;          // applied, and refused by the disk
   std::vector<Persist> persists_;
   std::vector<Applied> applied_events_;

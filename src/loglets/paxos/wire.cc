@@ -87,12 +87,11 @@ bool GetCommand(Decoder& row, Command* command, uint32_t* size) {
   return decoded.ok() && decoded->count > 0;
 }
 
-StatusOr<std::vector<SlotEntry>> GetEntries(const std::string& rows, const BytesList& pieces) {
+StatusOr<std::vector<SlotEntry>> GetEntries(const std::string& rows, BodyCursor& bodies) {
   size_t count = rows.size() / kRowBytes;
   if (rows.size() % kRowBytes != 0 || count > kMaxEntries) return Malformed("rows of entries");
   std::vector<SlotEntry> entries;
   entries.reserve(count);
-  BodyCursor bodies(pieces);
   for (size_t i = 0; i < count; ++i) {
     Decoder row(std::string_view(rows).substr(i * kRowBytes, kRowBytes));
     SlotEntry entry;
@@ -109,18 +108,23 @@ StatusOr<std::vector<SlotEntry>> GetEntries(const std::string& rows, const Bytes
     }
     entries.push_back(std::move(entry));
   }
-  if (!bodies.done()) return Malformed("bytes behind the last body");
   return entries;
 }
 
-void PutCheckpoint(const Checkpoint& checkpoint, pb::Checkpoint* out) {
+// The state is a body: a table of many writers is larger than headers may be.
+void PutCheckpoint(const Checkpoint& checkpoint, pb::Checkpoint* out, BytesList* bodies) {
   out->set_slot(checkpoint.slot.value());
   Put(checkpoint.promised, out->mutable_promised());
-  checkpoint.applied.EncodeTo(out->mutable_applied());
+  std::string applied;
+  checkpoint.applied.EncodeTo(&applied);
+  out->set_applied_bytes(applied.size());
+  bodies->push_back(Bytes(std::move(applied)));
 }
 
-StatusOr<Checkpoint> GetCheckpoint(const pb::Checkpoint& in) {
-  StatusOr<replicated::AppliedState> applied = replicated::AppliedState::Decode(in.applied());
+StatusOr<Checkpoint> GetCheckpoint(const pb::Checkpoint& in, BodyCursor& bodies) {
+  Bytes state;
+  if (!bodies.Take(in.applied_bytes(), &state)) return Malformed("a checkpoint is cut off");
+  StatusOr<replicated::AppliedState> applied = replicated::AppliedState::Decode(state.view());
   if (!applied.ok()) return Malformed("the state of a checkpoint");
   Checkpoint checkpoint;
   checkpoint.slot = Slot(in.slot());
@@ -140,10 +144,10 @@ void Put(const Accept& accept, pb::Request* out, BytesList* bodies) {
     Put(run.ballot, row->mutable_ballot());
   }
   *out->mutable_rows() = PutEntries(accept.entries, bodies);
-  if (accept.checkpoint) PutCheckpoint(*accept.checkpoint, out->mutable_checkpoint());
+  if (accept.checkpoint) PutCheckpoint(*accept.checkpoint, out->mutable_checkpoint(), bodies);
 }
 
-StatusOr<Request> GetAccept(const pb::Request& in, const BytesList& bodies) {
+StatusOr<Request> GetAccept(const pb::Request& in, BodyCursor& bodies) {
   Accept accept;
   accept.ballot = Get(in.ballot());
   if (in.chosen_size() > static_cast<int>(kMaxBallotRuns)) return Malformed("ballot runs");
@@ -161,10 +165,11 @@ StatusOr<Request> GetAccept(const pb::Request& in, const BytesList& bodies) {
     if (entry.ballot > accept.ballot) return Malformed("an entry of a later leader");
   }
   if (in.has_checkpoint()) {
-    StatusOr<Checkpoint> checkpoint = GetCheckpoint(in.checkpoint());
+    StatusOr<Checkpoint> checkpoint = GetCheckpoint(in.checkpoint(), bodies);
     VLOG_RETURN_IF_ERROR(checkpoint);
     accept.checkpoint = *std::move(checkpoint);
   }
+  if (!bodies.done()) return Malformed("bytes behind the last body");
   return Request(std::move(accept));
 }
 
@@ -207,17 +212,18 @@ void PutReply(const AcceptReply& reply, pb::Reply* out, BytesList*) {
 
 void PutReply(const FetchReply& reply, pb::Reply* out, BytesList* bodies) {
   *out->mutable_rows() = PutEntries(reply.chosen, bodies);
-  if (reply.checkpoint) PutCheckpoint(*reply.checkpoint, out->mutable_checkpoint());
+  if (reply.checkpoint) PutCheckpoint(*reply.checkpoint, out->mutable_checkpoint(), bodies);
 }
 
 StatusOr<Reply> GetFetchReply(const pb::Reply& in, Standing standing,
-                              std::vector<SlotEntry> entries) {
+                              std::vector<SlotEntry> entries, BodyCursor& bodies) {
   FetchReply reply{standing, std::move(entries), std::nullopt};
   if (in.has_checkpoint()) {
-    StatusOr<Checkpoint> checkpoint = GetCheckpoint(in.checkpoint());
+    StatusOr<Checkpoint> checkpoint = GetCheckpoint(in.checkpoint(), bodies);
     VLOG_RETURN_IF_ERROR(checkpoint);
     reply.checkpoint = *std::move(checkpoint);
   }
+  if (!bodies.done()) return Malformed("bytes behind the last body");
   return Reply(std::move(reply));
 }
 
@@ -262,13 +268,14 @@ StatusOr<Request> DecodeRequest(const replicated::PeerMessage& message) {
   bool has_ballot = in.kind() == kPrepare || in.kind() == kAccept;
   if (has_ballot && !ballot_valid) return Malformed("a ballot");
   if (in.slot() >= kMaxCount) return Malformed("a slot");
+  BodyCursor bodies(message.bodies);
   switch (in.kind()) {
     case kProbe:
       return Request(Probe{});
     case kPrepare:
       return Request(Prepare{Get(in.ballot()), Slot(in.slot())});
     case kAccept:
-      return GetAccept(in, message.bodies);
+      return GetAccept(in, bodies);
     case kFetch:
       return Request(Fetch{{Slot(in.slot()), Offset(in.offset())}});
     default:
@@ -281,8 +288,10 @@ StatusOr<Reply> DecodeReply(const replicated::PeerMessage& message) {
   if (message.header.empty() || !in.ParseFromString(message.header)) return Malformed("a reply");
   StatusOr<Standing> standing = GetStanding(in);
   VLOG_RETURN_IF_ERROR(standing);
-  StatusOr<std::vector<SlotEntry>> entries = GetEntries(in.rows(), message.bodies);
+  BodyCursor bodies(message.bodies);
+  StatusOr<std::vector<SlotEntry>> entries = GetEntries(in.rows(), bodies);
   VLOG_RETURN_IF_ERROR(entries);
+  if (in.kind() != kFetch && !bodies.done()) return Malformed("bytes behind the last body");
   if (in.next() > kMaxCount) return Malformed("where a page ends");
   Ballot ballot = Get(in.ballot());
   switch (in.kind()) {
@@ -294,7 +303,7 @@ StatusOr<Reply> DecodeReply(const replicated::PeerMessage& message) {
     case kAccept:
       return Reply(AcceptReply{*standing, ballot, in.granted(), in.full()});
     case kFetch:
-      return GetFetchReply(in, *standing, *std::move(entries));
+      return GetFetchReply(in, *standing, *std::move(entries), bodies);
     default:
       return Malformed("a reply of an unknown kind");
   }

@@ -108,8 +108,7 @@ void FollowerFlow::OnLoaded(CallId load, StatusOr<std::vector<storage::Entry>> e
                             const RaftLog& log, Instant now) {
   if (load_ != load) return;
   DropLoaded();
-  bool lost = absl::IsOutOfRange(entries.status()) || absl::IsDataLoss(entries.status());
-  if (!entries.ok() && !lost) {
+  if (!entries.ok() && !absl::IsDataLoss(entries.status())) {
     not_before_ = now + options_.retry;
     return;
   }

@@ -87,8 +87,8 @@ void RaftCore::Seal(std::string proposal, Token token, Instant now) {
 void RaftCore::Trim(Offset to, Token token, Instant now) {
   Start(now);
   Offset point = std::min(to, applied().end());
-  if (point <= log_.state().trim_point()) {
-    Answered(token, log_.state().trim_point());
+  if (point <= log_.durable_trim()) {
+    Answered(token, log_.durable_trim());
   } else if (!log_.may_write()) {
     // What is applied here is not on the disk yet.
     Answered(token, absl::ResourceExhaustedError("the disk is full"));

@@ -40,10 +40,11 @@ void RaftCore::Start(Instant now) {
 void RaftCore::Tick(Instant now) {
   Start(now);
   if (role_ == Role::kLeader) {
-    if (now >= GiveUpAt()) StepDown(now);
-  } else if (now >= election_at_) {
-    BeginPreVote(now);
+    if (now < GiveUpAt()) return;
+    // One whose disk hangs cannot lead before it gets on.
+    return disk_behind_since_ ? StandAside(now) : StepDown(now);
   }
+  if (now >= election_at_) BeginPreVote(now);
 }
 
 Instant RaftCore::next_tick() const {
@@ -150,7 +151,7 @@ void RaftCore::Persisted(Ticket ticket, Instant now) {
   log_.Persisted(ticket);
   if (disk_behind_since_) disk_behind_since_ = now;
   if (auto trim = trims_.find(ticket); trim != trims_.end()) {
-    Answered(trim->second, log_.state().trim_point());
+    Answered(trim->second, log_.durable_trim());
     trims_.erase(trim);
   }
 }

@@ -10,15 +10,12 @@
 //   (5.4.1). A replica that lost its state, or part of it, takes no part any more.
 // - A pre-vote comes first, and nobody who hears a leader grants any (thesis 4.2.3, 9.6).
 // - An append is answered when its entries are durable; what conflicts is cut (5.3), what is
-// decided
-//   never.
+//   decided never.
 // - A leader decides by counting only entries of its own term (5.4.2); its own copy counts when it
-// is
-//   durable. It gives up when it has not heard of a majority for a while (thesis 6.2), or its own
-//   disk hangs.
+//   is durable. It gives up when it has not heard of a majority for a while (thesis 6.2), or its
+//   own disk hangs.
 // - An append of a client is acknowledged when its entry is decided, in the order of the log; a
-// tail
-//   check after a round that started behind it, and behind the first entry of the term.
+//   tail check after a round that started behind it, and behind the first entry of the term.
 //
 // Pure. Effects come out of TakeOutput(), in the order persist, send, deliver.
 #ifndef VLOG_LOGLETS_RAFT_RAFT_CORE_H_

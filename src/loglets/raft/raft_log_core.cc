@@ -9,6 +9,7 @@ namespace vlog::loglets::raft {
 RaftLog::RaftLog(RaftState recovered, size_t cache_bytes)
     : state_(std::move(recovered)),
       durable_(state_.last()),
+      durable_trim_(state_.trim_point()),
       commit_(state_.log().applied_index()),
       durable_end_(state_.end()),
       cache_first_(state_.last() + 1),
@@ -53,7 +54,7 @@ void RaftLog::Append(LogEntry entry, bool urgent) {
   bool small = entry.type != EntryType::kBatch;
   bool control = (small || urgent) && !data_on_its_way();
   Offset begin = state_.log().end();
-  Write(What::kLog, state_.LogEntryAt(index, entry, commit_), index, control);
+  Write(What::kLog, state_.LogEntryAt(index, entry, applied()), index, control);
   Cached cached{std::move(entry), begin, state_.log().end()};
   cache_bytes_ += cached.bytes();
   cache_.push_back(std::move(cached));
@@ -90,7 +91,8 @@ void RaftLog::MoveUp(Index index, Term term, Bytes state) {
 }
 
 Ticket RaftLog::Trim(Offset to) {
-  return Write(What::kTrim, RaftState::TrimEntry(to, applied(), state_.ChooseBase(to)), Index(), true);
+  return Write(What::kTrim, RaftState::TrimEntry(to, applied(), state_.ChooseBase(to)), Index(),
+               true);
 }
 
 void RaftLog::WriteRefusedAgain() {
@@ -118,7 +120,10 @@ void RaftLog::Persisted(Ticket ticket) {
     hard_durable_ = !hard_on_its_way();
   } else if (done.what == What::kTrim) {
     state_.Take(done.again);
+    durable_trim_ = std::max(durable_trim_, Offset(done.again.first));
   } else {
+    bool moved = done.what == What::kMove && done.index > Index();
+    if (moved) durable_trim_ = std::max(durable_trim_, state_.start().end);
     if (done.what == What::kLog) durable_end_ = done.end;
     if (done.index > Index()) durable_ = done.index;
   }

@@ -7,8 +7,7 @@
 //                                     made a quorum; what is applied is decided and durable here
 // Rules:
 // - Entries are written in the order in which they are accepted; an entry that is cut while it is
-// on
-//   its way counts for nothing when it arrives.
+//   on its way counts for nothing when it arrives.
 // - A full disk refuses data. What is refused is cut, and nothing is written behind it before all
 //   that waited with it has been refused, so that the stream has no holes. While no data is on its
 //   way, entries without records go where control entries go.
@@ -58,6 +57,8 @@ class RaftLog {
 
   // --- Views ---
   const RaftState& state() const { return state_; }
+  // The trim point that survives a crash.
+  Offset durable_trim() const { return durable_trim_; }
   const HardState& hard() const { return state_.hard(); }
   Index last() const { return state_.last(); }
   Term last_term() const { return state_.last_term(); }
@@ -110,6 +111,7 @@ class RaftLog {
 
   RaftState state_;  // as accepted
   Index durable_;
+  Offset durable_trim_;
   Index commit_;
   bool hard_durable_ = true;
   std::deque<InFlight> in_flight_;  // oldest first

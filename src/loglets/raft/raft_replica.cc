@@ -29,9 +29,9 @@ Status CheckParams(const replicated::Params& params) {
   size_t majority = consensus::Majority(params.members.size());
   // More would keep it from being sealed while fewer than that live.
   if (params.write_quorum != majority) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a Raft loglet decides by majorities: on ", params.members.size(),
-        " nodes its write quorum is ", majority, ", not ", params.write_quorum));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a Raft loglet decides by majorities: on ", params.members.size(),
+                     " nodes its write quorum is ", majority, ", not ", params.write_quorum));
   }
   return absl::OkStatus();
 }

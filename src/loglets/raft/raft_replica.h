@@ -44,7 +44,7 @@ class RaftReplica final : public ReplicaCore {
   }
 
   Offset applied_end() const override { return core_.applied().end(); }
-  Offset trim_point() const override { return state().trim_point(); }
+  Offset trim_point() const override { return core_.log().durable_trim(); }
   bool sealed() const override { return core_.sealed(); }
   const std::string& proposal() const override { return core_.applied().proposal(); }
   NodeId leader() const override { return core_.leader(); }

@@ -9,8 +9,8 @@
 // that a quorum counts on. So base() is what a trim gives back, and points are kept at most one
 // eighth of the log apart, or a trim into the middle of a log would free nothing.
 //
-// Invariants: points rise; at most kMaxPoints of them, and fewer while the table of writers is
-// large; taking one costs no more than the commands since the last one did.
+// Invariants: points rise; at most kMaxPoints of them, and fewer where tables of writers are large
+// or the log is sealed; taking one costs no more than the commands since the last one did.
 #ifndef VLOG_LOGLETS_REPLICATED_APPLIED_HISTORY_CORE_H_
 #define VLOG_LOGLETS_REPLICATED_APPLIED_HISTORY_CORE_H_
 
@@ -42,25 +42,28 @@ class AppliedHistory {
   const Point& base() const { return points_.front(); }
   // The log was applied up to `index`, above all points: keeps that if it is time to.
   void Note(uint64_t index, const AppliedState& state);
-  // Keeps it in any case. Nothing happens if that point is here.
+  // Keeps it although it is not time to, unless too little happened since the last point.
   void Keep(uint64_t index, const AppliedState& state);
-  // The highest point at or below `index` whose records are below `to`. It is to be the next base:
-  // it is kept until SetBase().
+  // The highest point at or below `index` whose records are below `to`. It is to be a base: it is
+  // kept until a SetBase() passes it.
   const Point& Choose(uint64_t index, Offset to);
   // The highest point at or below `index` becomes the base, if it is above base().
   void SetBase(uint64_t index);
   // Everything else is given up.
   void Reset(uint64_t index, AppliedState state);
 
+  size_t bytes() const;  // in memory, about
+
   void EncodeTo(std::string* out) const;
   static StatusOr<AppliedHistory> Decode(Decoder& in);  // kDataLoss
   void CheckInvariants() const;
 
  private:
-  size_t limit(size_t writers) const;
-  void DropOne();
+  size_t limit() const;
+  bool DropOne();
 
   std::vector<Point> points_;
+  uint64_t chosen_ = 0;  // the highest point that Choose() gave out
 };
 
 }  // namespace vlog::loglets::replicated

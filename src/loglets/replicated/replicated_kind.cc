@@ -78,7 +78,6 @@ class ReplicatedKind final : public LogletKind {
       std::vector<NodeLife>& lives = member.votes ? needs.some_of : needs.beside;
       lives.push_back({member.replica.node, Incarnation(), member.replica.disk});
     }
-    needs.write_quorum = decoded->write_quorum;
     needs.least = std::max<size_t>(decoded->write_quorum, decoded->election_quorum());
     // The seal is an entry like any other.
     needs.to_seal = needs.write_quorum = decoded->write_quorum;
