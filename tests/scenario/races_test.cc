@@ -248,6 +248,7 @@ TEST_CASE("Race 42: the range that would resolve an append was trimmed") {
 }
 
 TEST_CASE("Race 43: the raised tail of a sealed and repaired server is no proof") {
+  int told_of_first = 0;
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
     RaceWorld race(seed);
@@ -262,11 +263,15 @@ TEST_CASE("Race 43: the raised tail of a sealed and repaired server is no proof"
     auto lost = race.StartSwap("loser", "longer");
     auto won = race.StartSwap("winner", "shorter");
     Lsn seen = race.Tail("looker");
+    // Of a later segment it may tell of "x" before the writer has heard.
+    bool of_first = race.Log("looker").known_chain()->last().index == SegmentIndex(0);
+    told_of_first += of_first ? 1 : 0;
     REQUIRE(race.Until([&] { return lost->has_value() && won->has_value(); }));
     Lsn end = *race.ReadChain("looker")->EndOf(SegmentIndex(0));
-    if (!x->has_value()) CHECK(seen <= end);
+    if (of_first) CHECK(seen <= end);
     CHECK(race.Judge().empty());
   }
+  CHECK(told_of_first > 10);
 }
 
 TEST_CASE("Race 48: sixty-four helpers at once leave one successor") {
