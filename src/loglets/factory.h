@@ -67,7 +67,7 @@ struct Needs {
   // Copies that count in no quorum: without them appends go on, and readers have fewer to ask.
   std::vector<NodeLife> beside = {};
   size_t write_quorum = 0;  // copies before an acknowledgement; 0: `least`
-  size_t to_seal = 0;       // of the copies: with fewer nobody can seal it; 0: the kind does not say
+  size_t to_seal = 0;  // of the copies: with fewer nobody can seal it; 0: the kind does not say
   size_t acknowledging() const { return write_quorum > 0 ? write_quorum : least; }
 };
 

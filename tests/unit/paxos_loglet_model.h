@@ -144,7 +144,7 @@ class ModelWorld {
   std::vector<Writer> writers_;
   std::map<replicated::Token, ClientCall> calls_;
   uint64_t next_id_ = 1;
-  Offset proven_;  // the highest tail that was told or acknowledged
+  Offset proven_;   // the highest tail that was told or acknowledged
   Offset trimmed_;  // the highest point that a trim asked for
   std::optional<Offset> sealed_at_;
 };

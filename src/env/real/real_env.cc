@@ -10,6 +10,7 @@
 #include <map>
 #include <random>
 #include <thread>
+#include <vector>
 
 #include "env/real/real_disk.h"
 #include "env/real/real_network.h"
@@ -71,11 +72,18 @@ class RealScheduler final : public async::Scheduler {
     });
   }
 
+  // Those that are due now. What they start waits for the next turn of the loop, even if it is due
+  // at once, or sockets and disks would have to wait for it.
   void RunDue() {
     Instant now = Now();
-    while (!timers_.empty() && timers_.begin()->first.first <= now) {
-      auto node = timers_.extract(timers_.begin());
-      when_.erase(node.key().second);
+    std::vector<std::pair<Instant, async::TimerId>> due;
+    for (auto it = timers_.begin(); it != timers_.end() && it->first.first <= now; ++it) {
+      due.push_back(it->first);
+    }
+    for (const auto& key : due) {
+      auto node = timers_.extract(key);
+      if (node.empty()) continue;  // cancelled by one before it
+      when_.erase(key.second);
       node.mapped()();
     }
   }

@@ -4,8 +4,8 @@
 //   -- given up --|---- held without a hole, each slot chosen ----|
 //               begin()      trim()                            end()
 //
-// Invariants: begin <= end; begin().offset <= trim() <= end().offset; ballot runs cover [begin, end)
-// in order.
+// Invariants: begin <= end; begin().offset <= trim() <= end().offset; ballot runs cover [begin,
+// end) in order.
 #ifndef VLOG_LOGLETS_PAXOS_MAPPED_LOG_CORE_H_
 #define VLOG_LOGLETS_PAXOS_MAPPED_LOG_CORE_H_
 

@@ -34,8 +34,8 @@ struct PaxosOptions {
   // Of the leader's memory.
   size_t max_waiting_bytes = 64 << 20;  // proposed and not applied
   size_t max_waiting_commands = 65'536;
-  size_t max_queued = 4'096;       // appends that wait for phase 1
-  size_t cache_bytes = 4 << 20;    // of applied commands, for laggards
+  size_t max_queued = 4'096;     // appends that wait for phase 1
+  size_t cache_bytes = 4 << 20;  // of applied commands, for laggards
   // Beyond: seals itself, so that a successor takes over; this table fits into one message.
   size_t max_writers = 10'000;
 };

@@ -30,7 +30,7 @@ inline constexpr char kPaxosStreamKind[] = "paxos-replica";
 enum PaxosEntryType : uint16_t {
   kPromiseEntry = 1,  // `first` of what covers no positions: the stream's durable end
   kAcceptEntry = 2,   // a command in a slot; covers positions
-  kTrimEntry = 3,    // of records; and the slot below which commands are given up
+  kTrimEntry = 3,     // of records; and the slot below which commands are given up
   // A checkpoint was taken; payload: the applied state. Covers one position: if it is lost, that
   // shows before anything behind it is believed.
   kMoveEntry = 4,
