@@ -250,7 +250,7 @@ TEST_CASE("Swap: another kind has as many copies as are asked for, near to where
 }
 
 TEST_CASE("Operations: a log whose creation was held up by a drain is not on the drained node") {
-  World world(3);
+  OperatorWorld world(3);
   // Somebody who loses most voters, not the node, between the directory and the log's own register.
   bool held_up = false;
   for (int life = 1; !held_up; ++life) {
