@@ -10,6 +10,8 @@ namespace {
 
 // Beside the body: the batch's header, and what the kind says of the entry.
 constexpr size_t kEntryOverhead = 512;
+// What a leader takes its followers must be able to write; journal segments have at least 4 MiB.
+constexpr size_t kFitsEveryJournal = (4 << 20) - (64 << 10);
 // A replica that stored nothing and that nobody asked for so long is let go of.
 constexpr Duration kLinger = std::chrono::seconds(10);
 
@@ -125,7 +127,7 @@ Token HostedReplica::Expect(rpc::Responder respond, bool wants_proposal) {
 }
 
 void HostedReplica::Append(ReplicaRequest request, rpc::Responder respond) {
-  size_t most = context_->journal.MaxEntryBytes() - kEntryOverhead;
+  size_t most = std::min(context_->journal.MaxEntryBytes(), kFitsEveryJournal) - kEntryOverhead;
   for (const Batch& batch : request.batches) {
     if (batch.body.size() <= most) continue;
     return respond(absl::InvalidArgumentError(absl::StrCat(
