@@ -116,8 +116,9 @@ class FakeCluster {
   uint64_t lost_ = 0;
 };
 
-// The client half, for one process.
-std::unique_ptr<loglets::LogletKind> NewFakeQuorumKind(env::SimEnv& env, FakeCluster& cluster);
+// The client half, for one process. With another name for each cluster a process can use several.
+std::unique_ptr<loglets::LogletKind> NewFakeQuorumKind(env::SimEnv& env, FakeCluster& cluster,
+                                                       std::string name = kFakeQuorumKind);
 
 // The cluster's register as one process reaches it: slow, and replies get lost.
 std::unique_ptr<metastore::Metastore> NewFakeMetastore(env::SimEnv& env, FakeCluster& cluster);

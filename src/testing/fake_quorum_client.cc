@@ -313,8 +313,9 @@ class FakeQuorumLoglet final : public loglets::Loglet {
 
 class FakeQuorumKind final : public loglets::LogletKind {
  public:
-  FakeQuorumKind(env::SimEnv& env, FakeCluster& cluster) : env_(env), cluster_(cluster) {}
-  std::string name() const override { return kFakeQuorumKind; }
+  FakeQuorumKind(env::SimEnv& env, FakeCluster& cluster, std::string name)
+      : env_(env), cluster_(cluster), name_(std::move(name)) {}
+  std::string name() const override { return name_; }
   Task<StatusOr<std::string>> ProposeParams(loglets::ProposeRequest) override {
     co_return std::string("3/2");
   }
@@ -337,6 +338,7 @@ class FakeQuorumKind final : public loglets::LogletKind {
  private:
   env::SimEnv& env_;
   FakeCluster& cluster_;
+  std::string name_;
 };
 
 class FakeMetastore final : public metastore::Metastore {
@@ -381,8 +383,9 @@ class FakeMetastore final : public metastore::Metastore {
 
 }  // namespace
 
-std::unique_ptr<loglets::LogletKind> NewFakeQuorumKind(env::SimEnv& env, FakeCluster& cluster) {
-  return std::make_unique<FakeQuorumKind>(env, cluster);
+std::unique_ptr<loglets::LogletKind> NewFakeQuorumKind(env::SimEnv& env, FakeCluster& cluster,
+                                                       std::string name) {
+  return std::make_unique<FakeQuorumKind>(env, cluster, std::move(name));
 }
 
 std::unique_ptr<metastore::Metastore> NewFakeMetastore(env::SimEnv& env, FakeCluster& cluster) {

@@ -11,9 +11,10 @@ constexpr char kLog[] = "races";
 }  // namespace
 
 struct RaceWorld::Client {
-  Client(RaceWorld& race, const std::string& name)
+  Client(RaceWorld& race, const std::string& client, const std::string& name)
       : env(race.world, race.image, name), metastore(NewFakeMetastore(env, race.cluster)) {
     factory.Register(NewFakeQuorumKind(env, race.cluster));
+    if (race.more_kinds_) race.more_kinds_(client, env, factory);
   }
   ~Client() { env.Crash(); }
 
@@ -29,12 +30,18 @@ RaceWorld::RaceWorld(uint64_t seed)
 
 RaceWorld::~RaceWorld() = default;
 
+void RaceWorld::UseKind(std::string first_kind, RegisterKinds more_kinds) {
+  VLOG_CHECK(clients_.empty(), "the kind is chosen before the first client");
+  first_kind_ = std::move(first_kind);
+  more_kinds_ = std::move(more_kinds);
+}
+
 RaceWorld::Client& RaceWorld::Get(const std::string& name) {
   std::unique_ptr<Client>& client = clients_[name];
   if (client != nullptr) return *client;
-  client = std::make_unique<Client>(*this, name + "." + std::to_string(generation_++));
+  client = std::make_unique<Client>(*this, name, name + "." + std::to_string(generation_++));
   virtuallog::OpenOptions options;
-  options.create_with_kind = kFakeQuorumKind;
+  options.create_with_kind = first_kind_;
   auto opened = RunTask(
       world, client->env,
       virtuallog::SharedLog::Open(client->env, *client->metastore, client->factory, kLog, options));
@@ -46,6 +53,9 @@ RaceWorld::Client& RaceWorld::Get(const std::string& name) {
 
 virtuallog::SharedLog& RaceWorld::Log(const std::string& client) { return *Get(client).log; }
 env::SimEnv& RaceWorld::Env(const std::string& client) { return Get(client).env; }
+loglets::LogletFactory& RaceWorld::Factory(const std::string& client) {
+  return Get(client).factory;
+}
 void RaceWorld::Crash(const std::string& client) { clients_.erase(client); }
 
 AppendOutcome RaceWorld::StartAppend(const std::string& name, const std::string& text) {
@@ -83,7 +93,7 @@ void RaceWorld::Swap(const std::string& client, const std::string& reason) {
 void RaceWorld::SealOnly(const std::string& name) {
   virtuallog::Segment last = ReadChain(name)->last();
   LogletId id{kLog, last.index, last.made.id};
-  StatusOr<loglets::LogletKind*> kind = Get(name).factory.Find(kFakeQuorumKind);
+  StatusOr<loglets::LogletKind*> kind = Get(name).factory.Find(last.made.kind);
   auto loglet = Run(name, (*kind)->Open(id, last.made.params, std::nullopt));
   VLOG_CHECK(Run(name, (*loglet)->Seal("")).ok(), "the seal succeeds");
 }

@@ -1,5 +1,5 @@
-// A few client processes of one log on the fake quorum loglet, driven step by step; every append,
-// read, trim and tail check is written down and judged at the end.
+// A few client processes of one log, on the fake quorum loglet if not told otherwise, driven step
+// by step; every append, read, trim and tail check is written down and judged at the end.
 #ifndef VLOG_TESTS_SCENARIO_RACE_WORLD_H_
 #define VLOG_TESTS_SCENARIO_RACE_WORLD_H_
 
@@ -22,9 +22,16 @@ class RaceWorld {
   explicit RaceWorld(uint64_t seed = 1);
   ~RaceWorld();
 
+  using RegisterKinds = std::function<void(const std::string& client, env::SimEnv& env,
+                                           loglets::LogletFactory& factory)>;
+  // The log begins with a loglet of this kind, and clients know these kinds beside the fake quorum.
+  // REQUIRES: no client is named yet.
+  void UseKind(std::string first_kind, RegisterKinds more_kinds);
+
   // --- Clients, by name; one comes to life when it is first named ---
   virtuallog::SharedLog& Log(const std::string& client);
   env::SimEnv& Env(const std::string& client);
+  loglets::LogletFactory& Factory(const std::string& client);
   void Crash(const std::string& client);
   env::LifeId Life(const std::string& client) { return Env(client).life(); }
 
@@ -69,6 +76,8 @@ class RaceWorld {
   struct Client;
   Client& Get(const std::string& name);
 
+  std::string first_kind_ = kFakeQuorumKind;
+  RegisterKinds more_kinds_;
   std::map<std::string, std::unique_ptr<Client>> clients_;
   uint64_t generation_ = 0;
 };

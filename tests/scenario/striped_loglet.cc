@@ -1,0 +1,357 @@
+#include "scenario/striped_loglet.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "async/task_group.h"
+#include "base/coding.h"
+
+namespace vlog::testing {
+namespace {
+
+using loglets::AppendDone;
+using loglets::Loglet;
+using loglets::LogletKind;
+using loglets::ReadResult;
+using loglets::Sealed;
+using loglets::Tail;
+
+using Parts = std::array<std::shared_ptr<Loglet>, kParts>;
+
+constexpr Duration kPoll = std::chrono::milliseconds(5);
+
+struct Params {
+  uint64_t limit = 0;
+  std::array<std::string, kParts> kinds;
+  std::array<std::string, kParts> params;
+};
+
+std::string Encode(const Params& params) {
+  std::string out;
+  PutFixed(&out, params.limit);
+  for (size_t i = 0; i < kParts; ++i) {
+    PutString(&out, params.kinds[i]);
+    PutString(&out, params.params[i]);
+  }
+  return out;
+}
+
+StatusOr<Params> Decode(const std::string& data) {
+  Decoder in(data);
+  Params params;
+  params.limit = in.Fixed<uint64_t>();
+  for (size_t i = 0; i < kParts; ++i) {
+    params.kinds[i] = std::string(in.String());
+    params.params[i] = std::string(in.String());
+  }
+  if (!in.ok() || params.limit == 0) return absl::InvalidArgumentError("no striped loglet");
+  return params;
+}
+
+class StripedLoglet final : public Loglet, public std::enable_shared_from_this<StripedLoglet> {
+ public:
+  StripedLoglet(async::Scheduler& scheduler, async::TaskGroup& tasks, Parts parts, Offset limit,
+                size_t seals_first)
+      : scheduler_(scheduler),
+        tasks_(tasks),
+        parts_(std::move(parts)),
+        limit_(limit),
+        seals_first_(seals_first) {}
+
+  void Append(Batch batch, AppendDone done) override {
+    queue_.push_back({std::move(batch), std::move(done)});
+    if (std::exchange(pumping_, true)) return;
+    scheduler_.Post([self = shared_from_this()] { self->tasks_.Spawn(Pump(self)); });
+  }
+
+  Task<StatusOr<Tail>> CheckTail() override {
+    std::shared_ptr<StripedLoglet> self = shared_from_this();
+    std::array<Tail, kParts> tails;
+    for (size_t i = 0; i < kParts; ++i) {
+      StatusOr<Tail> tail = co_await parts_[i]->CheckTail();
+      VLOG_CO_RETURN_IF_ERROR(tail);
+      tails[i] = *tail;
+      if (tail->sealed) co_return co_await HelpSeal(i);
+    }
+    // Below the limit nothing was in part 1 when part 0 told its tail.
+    Offset end = tails[0].offset;
+    if (end >= limit_) {
+      StatusOr<Offset> start = co_await LearnStart();
+      VLOG_CO_RETURN_IF_ERROR(start);
+      end = *start + tails[1].offset.value();
+    }
+    hint_ = std::max(hint_, end);
+    co_return Tail{end, false};
+  }
+
+  Offset TailHint() override { return hint_; }
+
+  Task<StatusOr<Tail>> AwaitTail(Offset beyond, Instant deadline) override {
+    std::shared_ptr<StripedLoglet> self = shared_from_this();
+    for (;;) {
+      for (size_t i = 0; i < kParts; ++i) {
+        // Only a seal ends this wait early.
+        StatusOr<Tail> tail = co_await parts_[i]->AwaitTail(kMaxOffset, scheduler_.Now());
+        if (tail.ok() && tail->sealed) co_return co_await HelpSeal(i);
+        if (absl::IsCancelled(tail.status())) co_return tail;
+      }
+      StatusOr<Tail> tail = co_await CheckTail();
+      if (tail.ok() && (tail->sealed || tail->offset > beyond)) co_return tail;
+      if (scheduler_.Now() >= deadline) co_return absl::DeadlineExceededError("no growth");
+      Status slept = co_await scheduler_.Sleep(kPoll);
+      VLOG_CO_RETURN_IF_ERROR(slept);
+    }
+  }
+
+  Task<StatusOr<ReadResult>> Read(Offset from, Offset to, size_t max_bytes) override {
+    std::shared_ptr<StripedLoglet> self = shared_from_this();
+    // What is committed above the limit proves that part 0 is full.
+    if (to > limit_) {
+      StatusOr<Offset> start = co_await LearnStart();
+      VLOG_CO_RETURN_IF_ERROR(start);
+    }
+    if (!start_ || from < *start_) {
+      Offset end = std::min(to, start_.value_or(to));
+      co_return co_await parts_[0]->Read(from, end, max_bytes);
+    }
+    Offset inner(from - *start_);
+    Offset inner_end(to - *start_);
+    StatusOr<ReadResult> read = co_await parts_[1]->Read(inner, inner_end, max_bytes);
+    VLOG_CO_RETURN_IF_ERROR(read);
+    for (loglets::StoredBatch& stored : read->batches) stored.first += start_->value();
+    if (read->batches.empty()) read->lost_end += start_->value();
+    co_return read;
+  }
+
+  Task<StatusOr<Offset>> Trim(Offset to) override {
+    std::shared_ptr<StripedLoglet> self = shared_from_this();
+    if (to > hint_) {
+      StatusOr<Tail> tail = co_await CheckTail();
+      VLOG_CO_RETURN_IF_ERROR(tail);
+      to = std::min(to, hint_);
+    }
+    Offset in_first(std::min(to.value(), limit_.value() - 1));
+    StatusOr<Offset> first = co_await parts_[0]->Trim(in_first);
+    if (!first.ok() || to <= limit_) co_return first;
+    StatusOr<Offset> start = co_await LearnStart();
+    VLOG_CO_RETURN_IF_ERROR(start);
+    if (to <= *start) co_return first;
+    Offset in_second(to - *start);
+    StatusOr<Offset> second = co_await parts_[1]->Trim(in_second);
+    VLOG_CO_RETURN_IF_ERROR(second);
+    co_return TrimHint();
+  }
+
+  Offset TrimHint() override {
+    Offset second = parts_[1]->TrimHint();
+    bool beyond = start_ && second > Offset();
+    return beyond ? *start_ + second.value() : parts_[0]->TrimHint();
+  }
+
+  Task<StatusOr<Sealed>> Seal(std::string proposal) override {
+    std::shared_ptr<StripedLoglet> self = shared_from_this();
+    co_return co_await SealFrom(seals_first_, std::move(proposal));
+  }
+
+ private:
+  struct Queued {
+    Batch batch;
+    AppendDone done;
+  };
+  // What this handle knows of a writer that appends through it.
+  struct Writer {
+    std::optional<SeqNo> last_in_first;  // its last batch below the start of part 1
+    bool in_second = false;              // part 1 has taken a batch of it
+    bool doubtful = false;               // part 0 did not say what became of a batch
+  };
+
+  // Seals both parts, this one first, and only then looks where the composite ends.
+  Task<StatusOr<Sealed>> SealFrom(size_t first, std::string proposal) {
+    std::array<Sealed, kParts> sealed;
+    const std::array<size_t, kParts> order = {first, 1 - first};
+    for (size_t number : order) {
+      StatusOr<Sealed> part = co_await parts_[number]->Seal(proposal);
+      VLOG_CO_RETURN_IF_ERROR(part);
+      proposal = part->proposal;
+      sealed[number] = *std::move(part);
+    }
+    Sealed all = sealed[0];
+    if (all.tail >= limit_) {
+      StatusOr<Offset> start = co_await LearnStart();
+      VLOG_CO_RETURN_IF_ERROR(start);
+      all.tail = *start + sealed[1].tail.value();
+    }
+    uint32_t least = sealed[1].least_copies;
+    if (all.least_copies == 0 || (least > 0 && least < all.least_copies)) all.least_copies = least;
+    co_return all;
+  }
+
+  Task<StatusOr<Tail>> HelpSeal(size_t sealed_part) {
+    StatusOr<Sealed> sealed = co_await SealFrom(sealed_part, std::string());
+    VLOG_CO_RETURN_IF_ERROR(sealed);
+    co_return Tail{hint_, true};
+  }
+
+  // Where part 1 starts. REQUIRES: part 0 is committed up to the limit.
+  Task<StatusOr<Offset>> LearnStart() {
+    if (start_) co_return *start_;
+    Offset last(limit_.value() - 1);
+    StatusOr<ReadResult> read = co_await parts_[0]->Read(last, limit_, 1);
+    VLOG_CO_RETURN_IF_ERROR(read);
+    if (read->batches.empty()) co_return absl::UnavailableError("the last batch of part 0 is lost");
+    const loglets::StoredBatch& stored = read->batches.front();
+    start_ = stored.first + stored.batch.header.count;
+    co_return *start_;
+  }
+
+  static Task<void> Pump(std::shared_ptr<StripedLoglet> self) {
+    while (!self->queue_.empty()) {
+      Queued next = std::move(self->queue_.front());
+      self->queue_.pop_front();
+      uint32_t count = next.batch.header.count;
+      StatusOr<Offset> offset = co_await self->Place(std::move(next.batch));
+      if (offset.ok()) self->hint_ = std::max(self->hint_, *offset + count);
+      next.done(std::move(offset));
+    }
+    self->pumping_ = false;
+  }
+
+  Task<StatusOr<Offset>> AppendTo(size_t part, Batch batch) {
+    auto start = [loglet = parts_[part], batch](async::Completer<StatusOr<Offset>> completer) {
+      loglet->Append(batch, AppendDone(std::move(completer)));
+    };
+    return async::Completer<StatusOr<Offset>>::Await(scheduler_, std::move(start));
+  }
+
+  Task<StatusOr<Offset>> Place(Batch batch) {
+    BatchHeader header = batch.header;
+    Writer& writer = writers_[header.writer];
+    bool old = writer.last_in_first && header.last() <= *writer.last_in_first;
+    if (!start_ || writer.doubtful || old) {
+      StatusOr<Offset> offset = co_await AppendTo(0, batch);
+      writer.doubtful = absl::IsUnknown(offset.status());
+      if (!offset.ok()) co_return offset;
+      if (*offset < limit_) {
+        writer.last_in_first = std::max(writer.last_in_first, std::optional(header.last()));
+        if (*offset + header.count >= limit_) start_ = *offset + header.count;
+        co_return offset;
+      }
+      // Void. Its writer learns what became of it in the next segment, if not here.
+      StatusOr<Offset> start = co_await LearnStart();
+      if (!start.ok()) co_return absl::UnknownError("where part 1 starts is not known");
+    }
+    // The writer's first batch of part 1 follows, in the composite, the last one of part 0.
+    std::optional<SeqNo> before;
+    if (!header.first_in_loglet) before = header.prev;
+    bool first = !writer.in_second && before == writer.last_in_first;
+    if (first) batch.header.first_in_loglet = true;
+    StatusOr<Offset> offset = co_await AppendTo(1, std::move(batch));
+    if (!offset.ok()) co_return offset;
+    writer.in_second = true;
+    co_return *start_ + offset->value();
+  }
+
+  async::Scheduler& scheduler_;
+  async::TaskGroup& tasks_;
+  Parts parts_;
+  Offset limit_;
+  size_t seals_first_;
+  std::optional<Offset> start_;  // of part 1; set: part 0 is committed up to there
+  Offset hint_;
+  std::map<WriterId, Writer> writers_;
+  std::deque<Queued> queue_;
+  bool pumping_ = false;
+};
+
+class StripedKind final : public LogletKind {
+ public:
+  StripedKind(env::Env& env, loglets::LogletFactory& factory, StripedOptions options)
+      : scheduler_(env.scheduler()),
+        factory_(factory),
+        options_(std::move(options)),
+        tasks_(env.scheduler()) {}
+
+  std::string name() const override { return kStripedKind; }
+
+  Task<StatusOr<std::string>> ProposeParams(loglets::ProposeRequest request) override {
+    Status refused = loglets::RefuseOptions(name(), request);
+    VLOG_CO_RETURN_IF_ERROR(refused);
+    Params params;
+    params.limit = options_.limit;
+    params.kinds = options_.kinds;
+    for (size_t i = 0; i < kParts; ++i) {
+      StatusOr<LogletKind*> kind = factory_.Find(params.kinds[i]);
+      VLOG_CO_RETURN_IF_ERROR(kind);
+      loglets::ProposeRequest wish;
+      wish.wish = request.wish;
+      StatusOr<std::string> proposed = co_await (*kind)->ProposeParams(std::move(wish));
+      VLOG_CO_RETURN_IF_ERROR(proposed);
+      params.params[i] = *std::move(proposed);
+    }
+    co_return Encode(params);
+  }
+
+  Task<Status> Prepare(LogletId id, std::string data) override {
+    StatusOr<Params> params = Decode(data);
+    VLOG_CO_RETURN_IF_ERROR(params);
+    for (size_t i = 0; i < kParts; ++i) {
+      StatusOr<LogletKind*> kind = factory_.Find(params->kinds[i]);
+      VLOG_CO_RETURN_IF_ERROR(kind);
+      LogletId part = PartId(id, i);
+      Status prepared = co_await (*kind)->Prepare(std::move(part), params->params[i]);
+      VLOG_CO_RETURN_IF_ERROR(prepared);
+    }
+    co_return absl::OkStatus();
+  }
+
+  Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string data,
+                                               std::optional<Offset>) override {
+    StatusOr<Params> params = Decode(data);
+    VLOG_CO_RETURN_IF_ERROR(params);
+    Parts parts;
+    for (size_t i = 0; i < kParts; ++i) {
+      StatusOr<LogletKind*> kind = factory_.Find(params->kinds[i]);
+      VLOG_CO_RETURN_IF_ERROR(kind);
+      LogletId part = PartId(id, i);
+      StatusOr<std::shared_ptr<Loglet>> opened =
+          co_await (*kind)->Open(std::move(part), params->params[i], std::nullopt);
+      VLOG_CO_RETURN_IF_ERROR(opened);
+      parts[i] = *std::move(opened);
+    }
+    co_return std::make_shared<StripedLoglet>(scheduler_, tasks_, std::move(parts),
+                                              Offset(params->limit), options_.seals_first);
+  }
+
+  Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) override {
+    for (size_t i = 0; i < kParts; ++i) {
+      StatusOr<LogletKind*> kind = factory_.Find(options_.kinds[i]);
+      VLOG_CO_RETURN_IF_ERROR(kind);
+      LogletId part = PartId({log, from, ProposalId()}, i);
+      Status dropped = co_await (*kind)->Drop(part.log, from, to);
+      VLOG_CO_RETURN_IF_ERROR(dropped);
+    }
+    co_return absl::OkStatus();
+  }
+
+ private:
+  async::Scheduler& scheduler_;
+  loglets::LogletFactory& factory_;
+  StripedOptions options_;
+  async::TaskGroup tasks_;
+};
+
+}  // namespace
+
+std::unique_ptr<LogletKind> NewStripedKind(env::Env& env, loglets::LogletFactory& factory,
+                                           StripedOptions options) {
+  return std::make_unique<StripedKind>(env, factory, std::move(options));
+}
+
+LogletId PartId(const LogletId& id, size_t number) {
+  return {id.log + ".part" + std::to_string(number), id.segment, id.proposal};
+}
+
+}  // namespace vlog::testing
