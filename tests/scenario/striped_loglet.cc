@@ -92,17 +92,16 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
   Task<StatusOr<Tail>> AwaitTail(Offset beyond, Instant deadline) override {
     std::shared_ptr<StripedLoglet> self = shared_from_this();
     for (;;) {
+      // The part that is not written to may be sealed, too: only that ends a wait for so much.
       for (size_t i = 0; i < kParts; ++i) {
-        // Only a seal ends this wait early.
         StatusOr<Tail> tail = co_await parts_[i]->AwaitTail(kMaxOffset, scheduler_.Now());
         if (tail.ok() && tail->sealed) co_return co_await HelpSeal(i);
-        if (absl::IsCancelled(tail.status())) co_return tail;
       }
-      StatusOr<Tail> tail = co_await CheckTail();
-      if (tail.ok() && (tail->sealed || tail->offset > beyond)) co_return tail;
+      if (hint_ > beyond) co_return Tail{hint_, false};
       if (scheduler_.Now() >= deadline) co_return absl::DeadlineExceededError("no growth");
-      Status slept = co_await scheduler_.Sleep(kPoll);
-      VLOG_CO_RETURN_IF_ERROR(slept);
+      Instant until = std::min(deadline, scheduler_.Now() + kPoll);
+      Status looked = co_await LookForGrowth(beyond, until);
+      VLOG_CO_RETURN_IF_ERROR(looked);
     }
   }
 
@@ -187,6 +186,26 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
     uint32_t least = sealed[1].least_copies;
     if (all.least_copies == 0 || (least > 0 && least < all.least_copies)) all.least_copies = least;
     co_return all;
+  }
+
+  // Raises the hint, if it can above `beyond`, until then. A seal is for others to notice.
+  Task<Status> LookForGrowth(Offset beyond, Instant until) {
+    size_t number = start_ ? 1 : 0;
+    Offset base = start_.value_or(Offset());
+    Offset most = start_ ? beyond : std::min(beyond, Offset(limit_.value() - 1));
+    Offset inner(most < base ? 0 : most - base);
+    StatusOr<Tail> tail = co_await parts_[number]->AwaitTail(inner, until);
+    if (absl::IsDeadlineExceeded(tail.status())) co_return absl::OkStatus();
+    VLOG_CO_RETURN_IF_ERROR(tail);
+    if (tail->sealed) co_return absl::OkStatus();
+    Offset end = base + tail->offset.value();
+    if (number == 0 && end >= limit_) {
+      StatusOr<Offset> start = co_await LearnStart();
+      VLOG_CO_RETURN_IF_ERROR(start);
+      end = *start;
+    }
+    hint_ = std::max(hint_, end);
+    co_return absl::OkStatus();
   }
 
   Task<StatusOr<Tail>> HelpSeal(size_t sealed_part) {
