@@ -61,6 +61,14 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
         limit_(limit),
         seals_first_(seals_first) {}
 
+  // Of a loglet that was trimmed into part 1, so that its hint says so; at the next need if not
+  // now.
+  Task<void> Recall() {
+    if (parts_[1]->TrimHint() == Offset()) co_return;
+    StatusOr<Offset> start = co_await LearnStart();
+    (void)start;
+  }
+
   void Append(Batch batch, AppendDone done) override {
     queue_.push_back({std::move(batch), std::move(done)});
     if (std::exchange(pumping_, true)) return;
@@ -134,14 +142,18 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
     }
     Offset in_first(std::min(to.value(), limit_.value() - 1));
     StatusOr<Offset> first = co_await parts_[0]->Trim(in_first);
-    if (!first.ok() || to <= limit_) co_return first;
-    StatusOr<Offset> start = co_await LearnStart();
-    VLOG_CO_RETURN_IF_ERROR(start);
-    if (to <= *start) co_return first;
-    Offset in_second(to - *start);
+    VLOG_CO_RETURN_IF_ERROR(first);
+    if (to > limit_) {
+      StatusOr<Offset> start = co_await LearnStart();
+      VLOG_CO_RETURN_IF_ERROR(start);
+    }
+    Offset in_second(start_ && to > *start_ ? to - *start_ : 0);
     StatusOr<Offset> second = co_await parts_[1]->Trim(in_second);
     VLOG_CO_RETURN_IF_ERROR(second);
-    co_return TrimHint();
+    if (*second == Offset()) co_return first;
+    StatusOr<Offset> start = co_await LearnStart();
+    VLOG_CO_RETURN_IF_ERROR(start);
+    co_return *start + second->value();
   }
 
   Offset TrimHint() override {
@@ -340,8 +352,10 @@ class StripedKind final : public LogletKind {
       VLOG_CO_RETURN_IF_ERROR(opened);
       parts[i] = *std::move(opened);
     }
-    co_return std::make_shared<StripedLoglet>(scheduler_, tasks_, std::move(parts),
-                                              Offset(params->limit), options_.seals_first);
+    auto loglet = std::make_shared<StripedLoglet>(scheduler_, tasks_, std::move(parts),
+                                                  Offset(params->limit), options_.seals_first);
+    co_await loglet->Recall();
+    co_return loglet;
   }
 
   Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) override {
