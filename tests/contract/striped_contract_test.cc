@@ -5,7 +5,7 @@
 #include "contract/loglet_suite.h"
 #include "loglets/local/local_core.h"
 #include "loglets/local/local_host.h"
-#include "scenario/striped_loglet.h"
+#include "scenario/striped_kind.h"
 
 namespace vlog::testing {
 namespace {

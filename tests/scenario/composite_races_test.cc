@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "scenario/race_world.h"
-#include "scenario/striped_loglet.h"
+#include "scenario/striped_kind.h"
 
 namespace vlog::testing {
 namespace {

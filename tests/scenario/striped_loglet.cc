@@ -6,60 +6,25 @@
 #include <optional>
 #include <utility>
 
-#include "async/task_group.h"
-#include "base/coding.h"
-
 namespace vlog::testing {
 namespace {
 
 using loglets::AppendDone;
 using loglets::Loglet;
-using loglets::LogletKind;
 using loglets::ReadResult;
 using loglets::Sealed;
 using loglets::Tail;
 
-using Parts = std::array<std::shared_ptr<Loglet>, kParts>;
-
 constexpr Duration kPoll = std::chrono::milliseconds(5);
-
-struct Params {
-  uint64_t limit = 0;
-  std::array<std::string, kParts> kinds;
-  std::array<std::string, kParts> params;
-};
-
-std::string Encode(const Params& params) {
-  std::string out;
-  PutFixed(&out, params.limit);
-  for (size_t i = 0; i < kParts; ++i) {
-    PutString(&out, params.kinds[i]);
-    PutString(&out, params.params[i]);
-  }
-  return out;
-}
-
-StatusOr<Params> Decode(const std::string& data) {
-  Decoder in(data);
-  Params params;
-  params.limit = in.Fixed<uint64_t>();
-  for (size_t i = 0; i < kParts; ++i) {
-    params.kinds[i] = std::string(in.String());
-    params.params[i] = std::string(in.String());
-  }
-  if (!in.ok() || params.limit == 0) return absl::InvalidArgumentError("no striped loglet");
-  return params;
-}
 
 class StripedLoglet final : public Loglet, public std::enable_shared_from_this<StripedLoglet> {
  public:
-  StripedLoglet(async::Scheduler& scheduler, async::TaskGroup& tasks, Parts parts, Offset limit,
-                size_t seals_first)
+  StripedLoglet(async::Scheduler& scheduler, async::TaskGroup& tasks, StripedParts parts)
       : scheduler_(scheduler),
         tasks_(tasks),
-        parts_(std::move(parts)),
-        limit_(limit),
-        seals_first_(seals_first) {}
+        parts_(std::move(parts.loglets)),
+        limit_(parts.limit),
+        seals_first_(parts.seals_first) {}
 
   // Of a loglet that was trimmed into part 1, so that its hint says so; at the next need if not
   // now.
@@ -287,9 +252,9 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
 
   async::Scheduler& scheduler_;
   async::TaskGroup& tasks_;
-  Parts parts_;
-  Offset limit_;
-  size_t seals_first_;
+  const std::array<std::shared_ptr<Loglet>, kParts> parts_;
+  const Offset limit_;
+  const size_t seals_first_;
   std::optional<Offset> start_;  // of part 1; set: part 0 is committed up to there
   Offset hint_;
   std::map<WriterId, Writer> writers_;
@@ -297,94 +262,13 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
   bool pumping_ = false;
 };
 
-class StripedKind final : public LogletKind {
- public:
-  StripedKind(env::Env& env, loglets::LogletFactory& factory, StripedOptions options)
-      : scheduler_(env.scheduler()),
-        factory_(factory),
-        options_(std::move(options)),
-        tasks_(env.scheduler()) {}
-
-  std::string name() const override { return kStripedKind; }
-
-  Task<StatusOr<std::string>> ProposeParams(loglets::ProposeRequest request) override {
-    Status refused = loglets::RefuseOptions(name(), request);
-    VLOG_CO_RETURN_IF_ERROR(refused);
-    Params params;
-    params.limit = options_.limit;
-    params.kinds = options_.kinds;
-    for (size_t i = 0; i < kParts; ++i) {
-      StatusOr<LogletKind*> kind = factory_.Find(params.kinds[i]);
-      VLOG_CO_RETURN_IF_ERROR(kind);
-      loglets::ProposeRequest wish;
-      wish.wish = request.wish;
-      StatusOr<std::string> proposed = co_await (*kind)->ProposeParams(std::move(wish));
-      VLOG_CO_RETURN_IF_ERROR(proposed);
-      params.params[i] = *std::move(proposed);
-    }
-    co_return Encode(params);
-  }
-
-  Task<Status> Prepare(LogletId id, std::string data) override {
-    StatusOr<Params> params = Decode(data);
-    VLOG_CO_RETURN_IF_ERROR(params);
-    for (size_t i = 0; i < kParts; ++i) {
-      StatusOr<LogletKind*> kind = factory_.Find(params->kinds[i]);
-      VLOG_CO_RETURN_IF_ERROR(kind);
-      LogletId part = PartId(id, i);
-      Status prepared = co_await (*kind)->Prepare(std::move(part), params->params[i]);
-      VLOG_CO_RETURN_IF_ERROR(prepared);
-    }
-    co_return absl::OkStatus();
-  }
-
-  Task<StatusOr<std::shared_ptr<Loglet>>> Open(LogletId id, std::string data,
-                                               std::optional<Offset>) override {
-    StatusOr<Params> params = Decode(data);
-    VLOG_CO_RETURN_IF_ERROR(params);
-    Parts parts;
-    for (size_t i = 0; i < kParts; ++i) {
-      StatusOr<LogletKind*> kind = factory_.Find(params->kinds[i]);
-      VLOG_CO_RETURN_IF_ERROR(kind);
-      LogletId part = PartId(id, i);
-      StatusOr<std::shared_ptr<Loglet>> opened =
-          co_await (*kind)->Open(std::move(part), params->params[i], std::nullopt);
-      VLOG_CO_RETURN_IF_ERROR(opened);
-      parts[i] = *std::move(opened);
-    }
-    auto loglet = std::make_shared<StripedLoglet>(scheduler_, tasks_, std::move(parts),
-                                                  Offset(params->limit), options_.seals_first);
-    co_await loglet->Recall();
-    co_return loglet;
-  }
-
-  Task<Status> Drop(std::string log, SegmentIndex from, SegmentIndex to) override {
-    for (size_t i = 0; i < kParts; ++i) {
-      StatusOr<LogletKind*> kind = factory_.Find(options_.kinds[i]);
-      VLOG_CO_RETURN_IF_ERROR(kind);
-      LogletId part = PartId({log, from, ProposalId()}, i);
-      Status dropped = co_await (*kind)->Drop(part.log, from, to);
-      VLOG_CO_RETURN_IF_ERROR(dropped);
-    }
-    co_return absl::OkStatus();
-  }
-
- private:
-  async::Scheduler& scheduler_;
-  loglets::LogletFactory& factory_;
-  StripedOptions options_;
-  async::TaskGroup tasks_;
-};
-
 }  // namespace
 
-std::unique_ptr<LogletKind> NewStripedKind(env::Env& env, loglets::LogletFactory& factory,
-                                           StripedOptions options) {
-  return std::make_unique<StripedKind>(env, factory, std::move(options));
-}
-
-LogletId PartId(const LogletId& id, size_t number) {
-  return {id.log + ".part" + std::to_string(number), id.segment, id.proposal};
+Task<StatusOr<std::shared_ptr<Loglet>>> OpenStriped(async::Scheduler& scheduler,
+                                                    async::TaskGroup& tasks, StripedParts parts) {
+  auto loglet = std::make_shared<StripedLoglet>(scheduler, tasks, std::move(parts));
+  co_await loglet->Recall();
+  co_return loglet;
 }
 
 }  // namespace vlog::testing

@@ -16,33 +16,30 @@
 // Smaller than a loglet for production: one batch of a handle is on its way at a time, a writer
 // keeps to one handle, and a trim leaves the last batch of part 0 until it reaches into part 1,
 // since that batch tells where part 1 starts.
-// Thread rule: as Loglet. The Env, the factory and the parts' kinds outlive the kind.
+// Thread rule: as Loglet.
 #ifndef VLOG_TESTS_SCENARIO_STRIPED_LOGLET_H_
 #define VLOG_TESTS_SCENARIO_STRIPED_LOGLET_H_
 
 #include <array>
 #include <memory>
-#include <string>
 
-#include "env/env.h"
-#include "loglets/factory.h"
+#include "async/task_group.h"
+#include "loglets/loglet.h"
 
 namespace vlog::testing {
 
-inline constexpr char kStripedKind[] = "striped";
 inline constexpr size_t kParts = 2;
 
-struct StripedOptions {
-  std::array<std::string, kParts> kinds;  // of the parts, in the factory
-  uint64_t limit = 4;                     // offsets that batches of part 0 begin below
-  size_t seals_first = 0;                 // the part that this process seals first
+struct StripedParts {
+  std::array<std::shared_ptr<loglets::Loglet>, kParts> loglets;
+  Offset limit;            // batches of part 0 begin below; at least 1
+  size_t seals_first = 0;  // the part that this handle seals first
 };
 
-std::unique_ptr<loglets::LogletKind> NewStripedKind(env::Env& env, loglets::LogletFactory& factory,
-                                                    StripedOptions options);
-
-// The loglet that is part `number` of the striped loglet `id`.
-LogletId PartId(const LogletId& id, size_t number);
+// The scheduler and the tasks outlive the loglet. Silence of the parts is no error.
+Task<StatusOr<std::shared_ptr<loglets::Loglet>>> OpenStriped(async::Scheduler& scheduler,
+                                                             async::TaskGroup& tasks,
+                                                             StripedParts parts);
 
 }  // namespace vlog::testing
 
