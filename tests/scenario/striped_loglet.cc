@@ -80,6 +80,8 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
 
   Task<StatusOr<ReadResult>> Read(Offset from, Offset to, size_t max_bytes) override {
     std::shared_ptr<StripedLoglet> self = shared_from_this();
+    // Part 0 has its last batch still.
+    if (from < TrimHint()) co_return absl::OutOfRangeError("trimmed");
     // What is committed above the limit proves that part 0 is full.
     if (to > limit_) {
       StatusOr<Offset> start = co_await LearnStart();
@@ -141,7 +143,7 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
   struct Writer {
     std::optional<SeqNo> last_in_first;  // its last batch below the start of part 1
     bool in_second = false;              // part 1 has taken a batch of it
-    bool doubtful = false;               // part 0 did not say what became of a batch
+    bool doubtful = false;               // part 0 may hold one more below it, it did not say
   };
 
   // Seals both parts, this one first, and only then looks where the composite ends.
@@ -228,9 +230,10 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
     bool old = writer.last_in_first && header.last() <= *writer.last_in_first;
     if (!start_ || writer.doubtful || old) {
       StatusOr<Offset> offset = co_await AppendTo(0, batch);
-      writer.doubtful = absl::IsUnknown(offset.status());
+      writer.doubtful |= absl::IsUnknown(offset.status());
       if (!offset.ok()) co_return offset;
       if (*offset < limit_) {
+        writer.doubtful = false;
         writer.last_in_first = std::max(writer.last_in_first, std::optional(header.last()));
         if (*offset + header.count >= limit_) start_ = *offset + header.count;
         co_return offset;
@@ -247,6 +250,7 @@ class StripedLoglet final : public Loglet, public std::enable_shared_from_this<S
     StatusOr<Offset> offset = co_await AppendTo(1, std::move(batch));
     if (!offset.ok()) co_return offset;
     writer.in_second = true;
+    writer.doubtful = false;
     co_return *start_ + offset->value();
   }
 
