@@ -100,6 +100,42 @@ TEST_CASE(
   flow.CheckInvariants();
 }
 
+TEST_CASE("Raft 5.3: what a follower refused is sent again, also when its word comes late") {
+  One r;
+  r.Lead();
+  r.Agree(kB, 1);
+  r.Agree(kC, 1);
+  for (uint64_t i = 0; i < 2; ++i) {
+    r.core.Append(MakeBatch('a', i, 1, i == 0 ? std::nullopt : std::optional(i - 1)), i, r.now);
+    r.Take();
+  }
+  std::vector<CallId> calls;  // entry 2, then entry 3 behind it
+  for (const RaftCore::Send& send : r.sent) {
+    const auto* append = std::get_if<AppendRequest>(&send.message);
+    bool entries = append != nullptr && !append->entries.empty();
+    if (send.to == kB && entries && append->prev > Index()) calls.push_back(send.call);
+  }
+  REQUIRE(calls.size() == 2);
+  size_t before = r.sent.size();
+  // The network turned them round: entry 3 came first and was refused, then entry 2 was taken.
+  AppendReply taken{Code::kOk, r.core.term()};
+  taken.match = Index(2);
+  taken.match_end = Offset(1);
+  r.core.OnReply(calls[0], taken, r.now);
+  r.Take();
+  AppendReply refused{Code::kNo, r.core.term()};
+  refused.hint = Index(2);
+  r.core.OnReply(calls[1], refused, r.now);
+  r.Take();
+  bool again = false;
+  for (size_t i = before; i < r.sent.size(); ++i) {
+    const auto* append = std::get_if<AppendRequest>(&r.sent[i].message);
+    again |= r.sent[i].to == kB && append != nullptr && append->prev == Index(2) &&
+             append->entries.size() == 1;
+  }
+  CHECK(again);
+}
+
 TEST_CASE("Raft 5.4.2: a leader decides by counting only entries of its own term") {
   One r;
   r.Append(2, 0, 0, {NoOp(1), Record(2, 'a', 0)});
